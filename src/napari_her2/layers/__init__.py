@@ -1,0 +1,1 @@
+"""Results as napari layer-data tuples: pure functions that know no viewer."""

@@ -1,0 +1,155 @@
+"""The one table of sentences a user can meet: each says what happened and what to do next.
+
+Every user-visible sentence has an id and named slots, so that it can be translated, tested and
+searched for. Code raises :class:`napari_her2.errors.Her2Error` with an id, never with free text.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+NOTICE: Final = "Research use only. Not a medical device. Not for diagnosis or treatment decisions."
+"""Stands in the first-run notice, every report, every JSON document and on CLI stderr."""
+
+FIRST_RUN: Final = (
+    "A model gives a probability. Unless your laboratory has validated the model, nobody knows how "
+    "often it is right on your slides. Read it beside IHC and ISH, never instead of them."
+)
+
+DEMO_MODEL: Final = (
+    "Demo model: trained on synthetic tissue. Its number says nothing about the tissue on this "
+    "slide."
+)
+
+HER2_FROM_HE: Final = (
+    "HER2 from H&E is weak: published slide AUC 0.60 (P1), 0.81 (P4, selected tiles); "
+    "balanced acc. 0.54 (P3)."
+)
+
+MESSAGES: Final[dict[str, str]] = {
+    # slides
+    "no_slide": "No slide is open: choose “Open slide…” or drop a slide file on the window.",
+    "not_found": "{name} was not found: check the path ({path}).",
+    "not_slide": "{name} is not a slide this program can read ({reason}).",
+    "damaged_slide": (
+        "{name} looks damaged ({reason}): get a fresh copy from the scanner or the archive."
+    ),
+    "too_large": (
+        "{name} is too large to open this way ({reason}): convert it to a tiled pyramid first."
+    ),
+    "no_mpp": (
+        "This slide does not state its pixel size: enter µm per pixel to go on; "
+        "it is never guessed."
+    ),
+    "no_mpp_cli": (
+        "{name} does not state its pixel size: give it with --mpp (µm per pixel); "
+        "it is never guessed."
+    ),
+    "bad_mpp": (
+        "{value} µm/px is not a pixel size a slide can have: give a number between 0.05 and 20."
+    ),
+    "mpp_conflict": ("The file says {power}x but {mpp} µm/px, which do not agree; µm/px is used."),
+    "tile_unreadable": "A tile of {name} could not be read ({reason}).",
+    "bad_region": "The region {region} lies outside {name} ({width} x {height} px).",
+    "no_level": "{name} has no level {level}: it has {n}.",
+    "no_associated": "{name} holds no image called “{image}”: it holds {available}.",
+    # models
+    "wrong_stain": (
+        "This slide looks like {found} ({confidence}), but {model} is made for {needed}: choose "
+        "another model, or {remedy} (recorded in the result)."
+    ),
+    "wrong_mpp": (
+        "{model} needs {needed} µm/px and this slide offers {offered} at best: detail would have "
+        "to be invented, so it was not run."
+    ),
+    "not_trusted": (
+        "{model} contains program code (TorchScript): run it only if you trust its source, "
+        "{source}, SHA-256 {sha256}."
+    ),
+    "bad_hash": (
+        "The weights of {model} do not match its card (expected {expected}, found {found}): "
+        "the model was not loaded."
+    ),
+    "bad_weights": "The weights of {model} can't be used ({reason}): the model was not loaded.",
+    "bad_card": "The model card {name} can't be used ({reason}).",
+    "no_model": (
+        "No model for {biomarker} is installed: add one with “Models…”, or try the demo model on "
+        "a sample slide."
+    ),
+    "model_exists": "A model called {model} is installed already: remove it first.",
+    "built_in_model": "{model} comes with the program and can't be removed.",
+    # running
+    "no_tissue": (
+        "No tissue was found: check the outline with “Show tissue”, or draw a region and choose "
+        "it under Where."
+    ),
+    "bad_tiles": (
+        "{failed} of {total} tiles could not be read; they are hatched on the slide and left out."
+    ),
+    "many_bad_tiles": (
+        "{failed} of {total} tiles ({percent} %) could not be read, so no slide result is given: "
+        "the file may be damaged."
+    ),
+    "no_tumour": (
+        "No tile was called tumour at t = {t}, so {biomarker} is not assessable on this slide."
+    ),
+    "mem_retry": "Not enough memory for {n} tiles at once: going on with {smaller}.",
+    "mem": (
+        "Not enough memory even for one tile: close other programs or choose a smaller model; "
+        "{n} tiles are kept."
+    ),
+    "disk": (
+        "The disk that holds the results is full: {n} tiles are kept; free {needed} and press "
+        "Resume."
+    ),
+    "cannot_write": "{path} can't be written ({reason}): choose another folder.",
+    "cancelled": "Cancelled: {done} of {total} tiles are kept; Resume goes on from there.",
+    "slide_changed": (
+        "{name} changed while it was being read: nothing was mixed; open it again and run again."
+    ),
+    "run_busy": (
+        "Another program is writing this result ({owner}): wait for it, or choose another folder."
+    ),
+    "damaged_run": "The stored result {name} is damaged ({reason}): it will be made again.",
+    "worker_gone": "A worker stopped; its slides were given to the others.",
+    "worker_died": "Reading {name} stopped the worker process twice: the file may be damaged.",
+    "scheduler_plain": (
+        "{address} is not protected: use tls://, or allow it with --insecure-scheduler on a "
+        "network you trust."
+    ),
+    "scheduler_gone": (
+        "The scheduler at {address} does not answer: run on this computer instead, or check the "
+        "address."
+    ),
+    "missing_extra": (
+        "{feature} needs {package}: install it with pip install 'napari-her2[{extra}]'."
+    ),
+    "usage": "{detail}",
+    # viewer
+    "view_closed": "View closed; the result is kept (Slide > Results).",
+    "flat_slide": "Slides are flat: press Ctrl+Y again to return to 2D.",
+    "keys_two": "Scores are set in Review or on the Cells layer.",
+}
+
+
+def tr(message_id: str, /, **slots: object) -> str:
+    """Give the sentence of an id with its slots filled in.
+
+    Parameters
+    ----------
+    message_id : str
+        A key of :data:`MESSAGES`.
+    **slots : object
+        Values for the named slots of that sentence.
+
+    Returns
+    -------
+    str
+        One sentence, ready to be shown.
+
+    Raises
+    ------
+    KeyError
+        If the id or one of its slots is unknown; both are programming errors.
+    """
+    return MESSAGES[message_id].format(**slots)

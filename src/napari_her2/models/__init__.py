@@ -1,0 +1,1 @@
+"""Model cards, weights, networks and the registry."""

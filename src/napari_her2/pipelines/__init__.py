@@ -1,0 +1,1 @@
+"""Orchestration as generators of events, and the executors that run them."""

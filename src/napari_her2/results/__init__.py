@@ -1,0 +1,1 @@
+"""What a run produced and where it is kept."""

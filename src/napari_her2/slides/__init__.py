@@ -1,0 +1,1 @@
+"""Open slides lazily, whatever the vendor."""

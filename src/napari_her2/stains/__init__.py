@@ -1,0 +1,1 @@
+"""What stain a slide carries."""

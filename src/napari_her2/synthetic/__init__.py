@@ -1,0 +1,1 @@
+"""Tissue with known truth, drawn from scratch: sample slides, demo models, tests."""

@@ -1,0 +1,1 @@
+"""Tissue, tile grids, selection and batched reading."""
