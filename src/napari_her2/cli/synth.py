@@ -1,0 +1,34 @@
+"""``synth``: a synthetic slide with its truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from napari_her2.cli.options import json_option
+from napari_her2.cli.output import clean_stdout, emit
+
+__all__ = ["synth"]
+
+
+@click.command(epilog="Example: napari-her2 synth he --size 4096 --seed 7 --out slide.tif")
+@click.argument("kind", type=click.Choice(["he", "her2-ihc", "pair", "tma"]))
+@click.option(
+    "--size", type=click.IntRange(256, 100_000), default=4096, show_default=True,
+    help="Width and height in pixels.",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
+              help="Same seed, same slide.")  # fmt: skip
+@click.option("--mpp", type=click.FloatRange(0.05, 20), default=0.5, show_default=True,
+              help="Pixel size in µm.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The slide to write.")
+@json_option
+def synth(kind: str, size: int, seed: int, mpp: float, out: Path, as_json: bool) -> None:
+    """Write a synthetic pyramidal slide and, beside it, the truth about it."""
+    with clean_stdout():
+        from napari_her2.synthetic import write_slide
+
+        truth = write_slide(kind, size, seed, out, mpp=mpp)
+        document = {"slide": out, "truth": truth}
+    emit(document, [f"{out}", f"  truth: {truth}"], as_json=as_json)

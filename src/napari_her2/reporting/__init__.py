@@ -1,0 +1,1 @@
+"""Results as people read them: words, pictures, and one self-contained page per slide."""
