@@ -26,6 +26,7 @@ __all__ = [
     "RunBusyError",
     "RunDamagedError",
     "SchedulerError",
+    "SlideChangedError",
     "SlideNotFoundError",
     "SlideTooLargeError",
     "StainMismatchError",
@@ -97,6 +98,10 @@ class SlideTooLargeError(Her2Error, ValueError):
 
 class TileReadError(Her2Error, OSError):
     """A part of a slide could not be read. Never replaced by white pixels."""
+
+
+class SlideChangedError(Her2Error, OSError):
+    """The slide file was replaced while it was being read."""
 
 
 class BadRegionError(Her2Error, ValueError):

@@ -76,6 +76,39 @@ MESSAGES: Final[dict[str, str]] = {
         "No model for {biomarker} is installed: add one with “Models…”, or try the demo model on "
         "a sample slide."
     ),
+    "trust_needs_yes": (
+        "{model} contains program code that will run as you (SHA-256 {sha256}): if you trust its "
+        "source, say so with --yes."
+    ),
+    "unknown_model": (
+        "No model called {name} is installed: choose one of {available}, or add one with "
+        "“Models…”."
+    ),
+    "not_model": (
+        "{name} is not a model ({reason}): choose a folder or zip with card.json and "
+        "weights.safetensors, or a WSInfer folder."
+    ),
+    "bad_archive": (
+        "{name} was not unpacked because it looks unsafe or damaged ({reason}): get it from its "
+        "author again."
+    ),
+    "hub_revision": (
+        "{name} names no fixed revision: write hf:owner/name@ followed by the 40 digits of a "
+        "commit, so that the same model is meant tomorrow."
+    ),
+    "hub_offline": (
+        "{name} would be fetched from huggingface.co, and downloading is off: allow it with "
+        "--download, or download the folder yourself and add that."
+    ),
+    "hub_failed": (
+        "{name} could not be fetched ({reason}): check the name and the connection, or download "
+        "the folder yourself and add that."
+    ),
+    "no_device": "This computer has no device “{device}”: choose auto, cpu or cuda.",
+    "bad_trust": (
+        "The list of trusted models {path} is damaged ({reason}): mend or delete it, then trust "
+        "your models again."
+    ),
     "model_exists": "A model called {model} is installed already: remove it first.",
     "built_in_model": "{model} comes with the program and can't be removed.",
     # running
@@ -102,6 +135,9 @@ MESSAGES: Final[dict[str, str]] = {
         "The disk that holds the results is full: {n} tiles are kept; free {needed} and press "
         "Resume."
     ),
+    "disk_write": (
+        "The disk that holds {path} is full: free {needed} and try again; what was there is kept."
+    ),
     "cannot_write": "{path} can't be written ({reason}): choose another folder.",
     "cancelled": "Cancelled: {done} of {total} tiles are kept; Resume goes on from there.",
     "slide_changed": (
@@ -112,6 +148,14 @@ MESSAGES: Final[dict[str, str]] = {
     ),
     "damaged_run": "The stored result {name} is damaged ({reason}): it will be made again.",
     "worker_gone": "A worker stopped; its slides were given to the others.",
+    "unexpected": (
+        "{name} could not be finished because of a fault in the program ({kind}, {digest}): the "
+        "log holds the details."
+    ),
+    "scheduler_gone_mid": (
+        "The scheduler at {address} stopped answering: finished slides are kept; run again to go "
+        "on."
+    ),
     "worker_died": "Reading {name} stopped the worker process twice: the file may be damaged.",
     "scheduler_plain": (
         "{address} is not protected: use tls://, or allow it with --insecure-scheduler on a "
