@@ -40,6 +40,8 @@ class SlideScore:
         N+ / N-, capped.
     threshold : float or None
         The t that was used.
+    intercept : float or None
+        Constant of the slide-level regression: the log-odds are it plus features times weights.
     """
 
     probability: float | None
@@ -51,6 +53,7 @@ class SlideScore:
     n_negative: int = 0
     ratio: float | None = None
     threshold: float | None = None
+    intercept: float | None = None
 
 
 @runtime_checkable

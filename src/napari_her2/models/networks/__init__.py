@@ -1,0 +1,1 @@
+"""Network architectures, each our own module; importing this package imports no torch."""
