@@ -126,6 +126,17 @@ MESSAGES: Final[dict[str, str]] = {
     "no_tumour": (
         "No tile was called tumour at t = {t}, so {biomarker} is not assessable on this slide."
     ),
+    "no_slide_level": "No tile was scored, or this model says nothing about whole slides.",
+    "no_slide_result": "The run did not come to a slide result.",
+    "stain_override": (
+        "Run as asked although this slide looks like {found} ({confidence}) and {model} is made "
+        "for {needed}."
+    ),
+    "stain_unknown": (
+        "The stain of this slide could not be told; {model} is made for {needed}: check that it "
+        "fits."
+    ),
+    "model_failed": "{model} was left out: {sentence}",
     "mem_retry": "Not enough memory for {n} tiles at once: going on with {smaller}.",
     "mem": (
         "Not enough memory even for one tile: close other programs or choose a smaller model; "

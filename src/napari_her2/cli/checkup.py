@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 import shutil
@@ -84,12 +83,9 @@ def _torch() -> Check:
     base = _package("torch", "2.10", "older ones have known faults in reading files.")
     if not base.ok:
         return base
-    gpu = "CPU only"
-    if importlib.util.find_spec("torch") is not None:
-        from napari_her2.models.device import describe_device
+    from napari_her2.models.tile_models import choose_device
 
-        gpu = describe_device()
-    return Check("torch", True, f"{base.found}, {gpu}")
+    return Check("torch", True, f"{base.found}, computes on {choose_device('auto').type}")
 
 
 def qt_binding_advice(binding: str, found: str, python: tuple[int, int]) -> str:

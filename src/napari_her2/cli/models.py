@@ -103,15 +103,14 @@ def _card_lines(card: dict[str, Any]) -> list[str]:
 
 @models.command("add", epilog="Example: napari-her2 models add my-model.zip")
 @click.argument("source")
+@click.option("--download", is_flag=True, help="Yes, fetch from the hub; nothing else does.")
 @json_option
-def add_command(source: str, as_json: bool) -> None:
-    """Install a model: a folder, a zip, or a WSInfer zoo folder."""
+def add_command(source: str, download: bool, as_json: bool) -> None:
+    """Install a model: a folder, a zip, a WSInfer zoo folder, or hf:owner/name@revision."""
     with clean_stdout():
-        from pathlib import Path
-
         from napari_her2.models.registry import Registry
 
-        rows = [_row(Registry().add(Path(source)))]
+        rows = [_row(Registry().add(source, download=download))]
     _emit_rows(rows, as_json, f"Installed {rows[0]['id']}.")
 
 

@@ -12,7 +12,15 @@ from typing import Any
 
 from napari_her2.messages import DEMO_MODEL, HER2_FROM_HE
 
-__all__ = ["duration_text", "probability_text", "result_line", "slide_lines"]
+__all__ = [
+    "area_text",
+    "duration_text",
+    "figure_text",
+    "mpp_text",
+    "probability_text",
+    "result_line",
+    "slide_lines",
+]
 
 
 def probability_text(value: float | None) -> str:
@@ -49,9 +57,7 @@ def result_line(result: Mapping[str, Any], *, partial: bool = False) -> str:
         Whether the run was stopped before its end.
     """
     if result.get("probability") is None:
-        said = f"not assessable: {result.get('reason') or 'no slide-level result'}"
-        if partial:
-            said = "no slide result yet"
+        said = "not assessable"
     else:
         said = f"probability {probability_text(result['probability'])}"
         if partial:
@@ -62,7 +68,9 @@ def result_line(result: Mapping[str, Any], *, partial: bool = False) -> str:
     if result.get("tiles_failed"):
         tiles += f", {result['tiles_failed']} unreadable"
     demo = ", demo model" if result.get("model_status") == "synthetic-demo" else ""
-    return f"{result['biomarker']:<5} {said}  ({tiles}; {result['model_id']}{demo})"
+    line = f"{result['biomarker']:<5} {said}  ({tiles}; {result['model_id']}{demo})"
+    reason = result.get("reason")
+    return f"{line}\n      {reason}" if reason else line
 
 
 def slide_lines(document: Mapping[str, Any]) -> list[str]:
@@ -71,15 +79,32 @@ def slide_lines(document: Mapping[str, Any]) -> list[str]:
     if status == "failed":
         return []
     results = document.get("results", [])
-    lines = [f"{document['slide']}: {status} in {duration_text(document['seconds'])}"]
+    notes = [w for w in document.get("warnings", []) if w not in {r.get("reason") for r in results}]
+    name = document.get("slide_id", document["slide"])
+    lines = [f"{name}: {status} in {duration_text(document['seconds'])}"]
     lines += [f"  {result_line(r, partial=status == 'cancelled')}" for r in results]
     if any(r.get("biomarker") == "HER2" for r in results):
         lines.append(f"  {HER2_FROM_HE}")
     if any(r.get("model_status") == "synthetic-demo" for r in results):
         lines.append(f"  {DEMO_MODEL}")
-    lines += [f"  note: {w}" for w in document.get("warnings", [])]
+    lines += [f"  note: {w}" for w in notes]
     if document.get("run_dir"):
         lines.append(f"  kept in {document['run_dir']}")
     if document.get("report"):
         lines.append(f"  report: {document['report']}")
     return lines
+
+
+def mpp_text(value: float) -> str:
+    """Write a pixel size: three significant figures."""
+    return f"{value:.3g} µm/px"
+
+
+def area_text(mm2: float | None) -> str:
+    """Write an area: three significant figures."""
+    return "unknown" if mm2 is None else f"{mm2:.3g} mm²"
+
+
+def figure_text(value: float | None) -> str:
+    """Write a number without a unit: four significant figures."""
+    return "–" if value is None else f"{value:.4g}"
