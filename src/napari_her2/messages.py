@@ -49,6 +49,19 @@ MESSAGES: Final[dict[str, str]] = {
         "{value} µm/px is not a pixel size a slide can have: give a number between 0.05 and 20."
     ),
     "mpp_conflict": ("The file says {power}x but {mpp} µm/px, which do not agree; µm/px is used."),
+    "levels_dropped": "{n} levels of {name} do not fit the first one and are not used.",
+    "false_colours": (
+        "The file calls its colours RGB but its frames hold YCbCr: what is shown has false colours."
+    ),
+    "one_piece": (
+        "The image is {width} x {height} px in one piece, which takes {gib} GiB to read: a tiled "
+        "pyramid would not."
+    ),
+    "in_strips": (
+        "The image is {width} x {height} px in strips, which are slow to read in parts: a tiled "
+        "pyramid would not be."
+    ),
+    "first_plane": "{name} has several planes or channels: the first plane is used.",
     "tile_unreadable": "A tile of {name} could not be read ({reason}).",
     "bad_region": "The region {region} lies outside {name} ({width} x {height} px).",
     "no_level": "{name} has no level {level}: it has {n}.",
@@ -135,6 +148,10 @@ MESSAGES: Final[dict[str, str]] = {
     "stain_unknown": (
         "The stain of this slide could not be told; {model} is made for {needed}: check that it "
         "fits."
+    ),
+    "enlarged": (
+        "The slide is a little coarser than {models} needs ({needed} µm/px): its tiles were "
+        "enlarged."
     ),
     "model_failed": "{model} was left out: {sentence}",
     "mem_retry": "Not enough memory for {n} tiles at once: going on with {smaller}.",

@@ -28,10 +28,17 @@ from napari_her2.results.atomic import (
 from napari_her2.results.claim import Claim
 from napari_her2.results.heatmap import Heatmap, write_heatmap
 from napari_her2.results.journal import Journal, ScoredBatch
-from napari_her2.results.stored import MARKER, StoredRun, find_runs, folder_name, load_run
+from napari_her2.results.stored import (
+    MARKER,
+    StoredRun,
+    find_complete,
+    find_runs,
+    folder_name,
+    load_run,
+)
 from napari_her2.settings import LOGGER
 
-__all__ = ["RunStore", "StoredRun", "find_runs", "folder_name", "load_run"]
+__all__ = ["RunStore", "StoredRun", "find_complete", "find_runs", "folder_name", "load_run"]
 
 SCHEMA: Final = 1
 _JOURNAL: Final = "journal.bin"
@@ -161,6 +168,11 @@ class RunStore:
         store._write_record(complete=False)
         return store
 
+    @property
+    def seconds(self) -> float:
+        """How long earlier, stopped attempts of this run took."""
+        return float(self._record.get("seconds", 0.0))
+
     # while it runs ----------------------------------------------------------------------
 
     def append(self, batch: ScoredBatch) -> None:
@@ -188,6 +200,13 @@ class RunStore:
     def heatmap_path(self, name: str) -> Path:
         """Folder of one heatmap."""
         return self.folder / "heatmaps" / f"{folder_name(name)}.ome.zarr"
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> Path:
+        """Write one more JSON file of the run."""
+        self._check_open()
+        path = self.folder / name
+        write_json(path, content)
+        return path
 
     def write_file(self, name: str, data: bytes) -> Path:
         """Write one more file of the run."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 from napari_her2.errors import RunDamagedError
 from napari_her2.results.atomic import list_files
 
-__all__ = ["MARKER", "StoredRun", "find_runs", "folder_name", "load_run"]
+__all__ = ["MARKER", "StoredRun", "find_complete", "find_runs", "folder_name", "load_run"]
 
 MARKER: Final = "run.json"
 """The file whose last key, ``complete``, commits a run."""
@@ -109,6 +109,30 @@ def find_runs(out: Path, slide_id: str | None = None) -> list[StoredRun]:
             except RunDamagedError:
                 continue
     return sorted(runs, key=lambda r: (str(r.record.get("started")), r.folder.name))
+
+
+def find_complete(
+    out: Path, slide_id: str, request_hash: str
+) -> tuple[StoredRun | None, list[str]]:
+    """Find a complete, undamaged run of a request.
+
+    Returns
+    -------
+    StoredRun or None
+        The newest one whose files all match its manifest.
+    list of str
+        Sentences about those that are damaged.
+    """
+    damaged = []
+    for run in reversed(find_runs(out, slide_id)):
+        if run.request_hash == request_hash and run.complete:
+            try:
+                run.verify()
+            except RunDamagedError as e:
+                damaged.append(e.sentence)
+            else:
+                return run, damaged
+    return None, damaged
 
 
 def load_run(folder: Path) -> StoredRun:
