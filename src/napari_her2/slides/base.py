@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 import numpy as np
 
@@ -16,7 +16,23 @@ from napari_her2.types import BoolMask, RgbImage
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["Level", "MppSource", "PixelSize", "Pixels", "Slide", "SlideInfo"]
+__all__ = [
+    "NOT_SCANNED",
+    "OUTSIDE",
+    "Level",
+    "MppSource",
+    "PixelSize",
+    "Pixels",
+    "Slide",
+    "SlideInfo",
+    "UnreadableTile",
+]
+
+OUTSIDE: Final = "outside the slide"
+"""Reason of missing pixels where the window reaches over the slide's edge: no fault."""
+
+NOT_SCANNED: Final = "not scanned"
+"""Reason of missing pixels where the scanner recorded nothing: no fault, and no tissue either."""
 
 MppSource = Literal["properties", "tiff-tags", "ome-xml", "dicom", "ome-zarr", "sidecar", "user"]
 """Where a pixel size came from. ``sidecar`` = entered by a user for this slide earlier."""
@@ -79,6 +95,30 @@ class Pixels:
     def complete(self) -> bool:
         """Whether every pixel was read."""
         return self.missing is None or not bool(np.any(self.missing))
+
+    @property
+    def faulty(self) -> bool:
+        """Whether something that should be there could not be read."""
+        return not self.complete and self.reason not in (OUTSIDE, NOT_SCANNED)
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableTile:
+    """A part of a slide that could not be read, as found while displaying it.
+
+    Attributes
+    ----------
+    region : Region
+        Where, level-0 pixels.
+    level : int
+        Index of the displayed level that was asked for.
+    reason : str
+        What the reader said.
+    """
+
+    region: Region
+    level: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +195,15 @@ class Slide(ABC):
     @abstractmethod
     def content_key(self) -> str:
         """Digest of size, header and directory (not of all pixels): tells if a file changed."""
+
+    def changed(self) -> bool:
+        """Whether the file is another one than when it was opened (size, time, inode)."""
+        return False
+
+    def tile_size(self, level: int) -> Size:
+        """Extent of the tiles a level is stored in: reads along their borders cost least."""
+        del level
+        return Size(512, 512)
 
     def icc_profile(self) -> bytes | None:
         """The embedded colour profile, if any. It is noted, not applied."""

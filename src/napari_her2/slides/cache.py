@@ -1,0 +1,109 @@
+"""Decoded tiles kept for display: one cache for the process, counted in bytes."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Protocol
+
+from napari_her2.settings import get_settings
+
+__all__ = ["CacheStats", "TileCache", "cache_stats", "new_token", "shared_cache"]
+
+_TOKENS = itertools.count(1)
+
+
+def new_token() -> int:
+    """A number that no other open slide of this process has."""
+    return next(_TOKENS)
+
+
+class _Sized(Protocol):
+    @property
+    def nbytes(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStats:
+    """What the tile cache holds and how often it helped."""
+
+    bytes: int
+    limit: int
+    tiles: int
+    hits: int
+    misses: int
+
+
+class TileCache:
+    """Least-recently-used cache with a limit in bytes; safe to share between threads.
+
+    Parameters
+    ----------
+    limit : int
+        Bytes it may hold. A tile larger than that is not kept.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._tiles: OrderedDict[Hashable, _Sized] = OrderedDict()
+        self._bytes = self._hits = self._misses = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> _Sized | None:
+        """Give a tile and mark it as used, or None."""
+        with self._lock:
+            tile = self._tiles.get(key)
+            if tile is None:
+                self._misses += 1
+                return None
+            self._tiles.move_to_end(key)
+            self._hits += 1
+            return tile
+
+    def put(self, key: Hashable, tile: _Sized) -> None:
+        """Keep a tile, dropping the ones unused for longest."""
+        size = tile.nbytes
+        if size > self.limit:
+            return
+        with self._lock:
+            old = self._tiles.pop(key, None)
+            if old is not None:
+                self._bytes -= old.nbytes
+            # Room is made first, so that the sum never passes the limit, not even for a moment.
+            while self._tiles and self._bytes + size > self.limit:
+                self._bytes -= self._tiles.popitem(last=False)[1].nbytes
+            self._tiles[key] = tile
+            self._bytes += size
+
+    def drop(self, token: int) -> None:
+        """Forget all tiles of one slide; keys are tuples that start with its token."""
+        with self._lock:
+            for key in [k for k in self._tiles if isinstance(k, tuple) and k[0] == token]:
+                self._bytes -= self._tiles.pop(key).nbytes
+
+    def stats(self) -> CacheStats:
+        """Bytes, tiles, hits and misses so far."""
+        with self._lock:
+            return CacheStats(self._bytes, self.limit, len(self._tiles), self._hits, self._misses)
+
+
+_shared: TileCache | None = None
+_shared_lock = threading.Lock()
+
+
+def shared_cache() -> TileCache:
+    """Give the cache of this process, made at first use with the limit of the settings."""
+    global _shared
+    limit = get_settings().tile_cache_bytes
+    with _shared_lock:
+        if _shared is None or _shared.limit != limit:
+            _shared = TileCache(limit)
+        return _shared
+
+
+def cache_stats() -> CacheStats:
+    """What the shared tile cache holds now."""
+    return shared_cache().stats()
