@@ -81,7 +81,7 @@ if [ ! -x .venv/bin/python ]; then
         "$python" -m venv .venv
     fi
 fi
-pip() { .venv/bin/python -m pip --disable-pip-version-check --quiet "$@"; }
+pip() { .venv/bin/python -m pip --disable-pip-version-check -qq "$@"; }
 
 # torch first: a CPU build that pip is pointed at (find-links, an index) then stays, and nothing
 # later draws in several GB for a graphics card.

@@ -124,7 +124,7 @@ def test_dependencies_ask_for_no_qt_binding_and_constraints_cover_them():
     names = {re.split(r"[<>=!\[ ]", d)[0].lower() for d in project["dependencies"]}
     assert not names & {"pyside6", "pyqt6", "pyqt5", "torchvision", "timm"}
     lines = (REPO / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    pinned = {line.split("==")[0].lower() for line in lines if "==" in line}
+    pinned = {line.split("==")[0].lower().replace("_", "-") for line in lines if "==" in line}
     extras = project["optional-dependencies"]
     wanted = names | {
         re.split(r"[<>=!\[ ]", d)[0].lower() for e in ("qt", "dev") for d in extras[e]

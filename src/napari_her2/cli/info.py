@@ -87,7 +87,7 @@ def _lines(d: dict[str, Any]) -> list[str]:
         lines.append("  pixel size unknown: give it with --mpp")
     else:
         size_mm = d["width"] * mpp["x"] / 1000, d["height"] * mpp["y"] / 1000
-        both = f"{mpp['x']:.3g}" + (f" x {mpp['y']:.3g}" if mpp["y"] != mpp["x"] else "")
+        both = " x ".join(dict.fromkeys((f"{mpp['x']:.3g}", f"{mpp['y']:.3g}")))
         lines.append(
             f"  {both} µm/px (source: {mpp['source']}), {size_mm[0]:.2f} x {size_mm[1]:.2f} mm"
         )
