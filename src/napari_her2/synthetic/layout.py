@@ -1,0 +1,157 @@
+"""Where tissue, tumour, fat and glass lie on a slide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_her2.synthetic.fields import FloatImage
+from napari_her2.synthetic.morphology import Morphology, Statuses, draw_morphology, draw_statuses
+
+__all__ = ["COARSE_UM", "Layout", "TumourRegion", "make_layout", "smooth_field"]
+
+COARSE_UM = 16.0
+"""Pixel of the region map, micrometres."""
+
+_SMALLEST_MM2 = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class TumourRegion:
+    """One connected tumour area: number in the region map (from 1), status and appearance."""
+
+    number: int
+    statuses: Statuses
+    morphology: Morphology
+    area_mm2: float
+    outlines_um: tuple[NDArray[np.float64], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Coarse maps of a scene, all of shape (rows, columns) with pixels of 16 µm.
+
+    Attributes
+    ----------
+    tissue : ndarray of float32
+        Height of the tissue outline; tissue where > 0.
+    region : ndarray of uint8
+        0 outside tumour, else the number of the tumour region.
+    fat : ndarray of float32
+        Fat where > 0.
+    regions : tuple of TumourRegion
+        In the order of their numbers.
+    """
+
+    tissue: FloatImage
+    region: NDArray[np.uint8]
+    fat: FloatImage
+    regions: tuple[TumourRegion, ...]
+
+
+def smooth_field(
+    rng: np.random.Generator, shape: tuple[int, int], grain_um: float, um: float = COARSE_UM
+) -> FloatImage:
+    """Zero-mean, unit-variance smooth field that does not repeat."""
+    step = max(1, int(grain_um / um / 3))
+    small = rng.standard_normal((shape[0] // step + 8, shape[1] // step + 8)).astype(np.float32)
+    small = cv2.GaussianBlur(small, (0, 0), grain_um / um / step)
+    big = cv2.resize(small, None, fx=step, fy=step, interpolation=cv2.INTER_CUBIC)
+    out = big[2 * step : 2 * step + shape[0], 2 * step : 2 * step + shape[1]]
+    return np.asarray((out - out.mean()) / (out.std() + 1e-6), dtype=np.float32)
+
+
+def _edge_distance(shape: tuple[int, int]) -> FloatImage:
+    """Distance to the nearest edge as a share of the shorter side."""
+    y = np.minimum(np.arange(shape[0]) + 0.5, shape[0] - np.arange(shape[0]) - 0.5)
+    x = np.minimum(np.arange(shape[1]) + 0.5, shape[1] - np.arange(shape[1]) - 0.5)
+    return (np.minimum(y[:, None], x[None]) / min(shape)).astype(np.float32)
+
+
+def _outlines(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float64], ...]:
+    """Outer outlines in µm, smoothed to less than one pixel of the map."""
+    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    out = []
+    for contour in found:
+        ring = contour[:, 0].astype(np.float64)
+        if len(ring) < 8:
+            continue
+        ring = (np.roll(ring, 1, 0) + 2 * ring + np.roll(ring, -1, 0)) / 4
+        out.append((ring[::2] + 0.5) * COARSE_UM)
+    return tuple(out)
+
+
+def make_layout(
+    seed: int,
+    width_um: float,
+    height_um: float,
+    statuses: Statuses | None = None,
+    heterogeneous: bool | None = None,
+    tumour_share: float = 0.55,
+    full: bool = False,
+) -> Layout:
+    """Draw tissue outline, tumour regions and fat.
+
+    Parameters
+    ----------
+    seed : int
+        Same seed, same layout.
+    width_um, height_um : float
+        Extent of the scene.
+    statuses : dict, optional
+        Status of the main tumour; drawn where not given.
+    heterogeneous : bool, optional
+        Whether a second part of the tumour has another status; by default one slide in six.
+    tumour_share : float
+        Share of the tissue that is tumour.
+    full : bool
+        No glass: tissue reaches over every edge (one block of a larger slide).
+    """
+    rng = np.random.default_rng([101, seed])
+    shape = (max(8, round(height_um / COARSE_UM)), max(8, round(width_um / COARSE_UM)))
+    extent = min(width_um, height_um)
+    main = statuses if statuses is not None else draw_statuses(rng)
+    mixed = bool(rng.random() < 1 / 6) if heterogeneous is None else heterogeneous
+
+    outline = smooth_field(rng, shape, extent / 9) * 0.5 + smooth_field(rng, shape, 120) * 0.12
+    tissue = outline + np.float32(0.95) - 2.6 * np.exp(-_edge_distance(shape) / 0.035)
+    if full:
+        tissue = np.full(shape, 3, np.float32)
+    inside = tissue > 0
+    if not inside.any():
+        tissue, inside = np.abs(tissue) + 1, np.ones(shape, bool)
+
+    grain = max(380.0, min(extent / 6.5, 900.0))
+    site = smooth_field(rng, shape, grain) + 0.35 * smooth_field(rng, shape, grain / 3)
+    cut = np.quantile(site[inside], 1 - tumour_share)
+    tumour = (site > cut) & (tissue > 0.05)
+    tumour = cv2.morphologyEx(tumour.astype(np.uint8), cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))
+    split = smooth_field(rng, shape, grain * 1.3)
+    second = split > np.quantile(split[tumour > 0], 0.58) if tumour.any() else split > 9
+    parts = tumour * np.where(second & mixed, 2, 1).astype(np.uint8)
+
+    other = dict(main)
+    flipped = rng.permutation(("ER", "PR", "HER2"))[: 1 + int(rng.random() < 0.5)]
+    for name in flipped:
+        other[name] = not other[name]
+    looks = {1: draw_morphology(rng, main), 2: draw_morphology(rng, other)}
+
+    region = np.zeros(shape, np.uint8)
+    regions: list[TumourRegion] = []
+    for part, status in ((1, main), (2, other)):
+        count, labels, stats, _ = cv2.connectedComponentsWithStats((parts == part).astype(np.uint8))
+        for i in range(1, count):
+            area = stats[i, cv2.CC_STAT_AREA] * COARSE_UM**2 / 1e6
+            if area < _SMALLEST_MM2 or len(regions) == 250:
+                continue
+            mask = labels == i
+            number = len(regions) + 1
+            region[mask] = number
+            regions.append(
+                TumourRegion(number, dict(status), looks[part], float(area), _outlines(mask))
+            )
+    fat = smooth_field(rng, shape, 150) + 0.6 * smooth_field(rng, shape, 600) - np.float32(1.35)
+    return Layout(tissue.astype(np.float32), region, fat, tuple(regions))
