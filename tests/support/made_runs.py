@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import tifffile
 import torch
 
+from napari_her2.errors import ModelNotFoundError
 from napari_her2.models.aggregators import RatioHistogramAggregator
 from napari_her2.models.card import ModelCard
 from napari_her2.models.networks.inception import InceptionV3
@@ -68,6 +71,24 @@ def write_slide(
     return path
 
 
+def card_fields(biomarker: str | None, **changes: object) -> dict[str, object]:
+    """Fields of the card of a tiny three-class model."""
+    return {
+        "architecture": "inception_v3", "num_classes": 3, "patch_size_pixels": SIDE,
+        "spacing_um_px": 2.0, "class_names": ["positive", "negative", "non-tumour"],
+        "transform": [
+            {"name": "ToTensor"},
+            {"name": "Normalize", "arguments": {"mean": [0.8, 0.65, 0.8], "std": [0.2] * 3}},
+        ],
+        "id": f"tiny-{(biomarker or 'none').lower()}", "name": f"Tiny {biomarker}", "version": "1",
+        "biomarker": biomarker, "stain": "H&E", "organ": "breast",
+        "class_roles": {"positive": 0, "negative": 1, "non_tumour": 2},
+        "tile_model": {"width": 0.1, "dropout": 0.0}, "licence": "BSD-3-Clause", "source": "test",
+        "training_data": "none", "status": "user-unvalidated", "intended_use": "test",
+        **changes,
+    }  # fmt: skip
+
+
 def install_model(data_dir: Path, biomarker: str | None, **changes: object) -> str:
     """Install a tiny Inception with random weights; gives its id."""
     seed = sum(map(ord, biomarker or "none"))
@@ -82,20 +103,7 @@ def install_model(data_dir: Path, biomarker: str | None, **changes: object) -> s
         warnings.simplefilter("ignore")
         network.train()(torch.randn(4, 3, SIDE, SIDE))
         network.fc.weight.mul_(0.05)
-    fields: dict[str, object] = {
-        "architecture": "inception_v3", "num_classes": 3, "patch_size_pixels": SIDE,
-        "spacing_um_px": 2.0, "class_names": ["positive", "negative", "non-tumour"],
-        "transform": [
-            {"name": "ToTensor"},
-            {"name": "Normalize", "arguments": {"mean": [0.8, 0.65, 0.8], "std": [0.2] * 3}},
-        ],
-        "id": f"tiny-{(biomarker or 'none').lower()}", "name": f"Tiny {biomarker}", "version": "1",
-        "biomarker": biomarker, "stain": "H&E", "organ": "breast",
-        "class_roles": {"positive": 0, "negative": 1, "non_tumour": 2},
-        "tile_model": {"width": 0.1, "dropout": 0.0}, "licence": "BSD-3-Clause", "source": "test",
-        "training_data": "none", "status": "user-unvalidated", "intended_use": "test",
-        **changes,
-    }  # fmt: skip
+    fields = card_fields(biomarker, **changes)
     folder = data_dir / "models" / str(fields["id"])
     folder.mkdir(parents=True)
     fields["weights_sha256"] = write_weights(folder / "weights.safetensors", network.state_dict())
@@ -113,3 +121,61 @@ def install_model(data_dir: Path, biomarker: str | None, **changes: object) -> s
 def registry() -> Registry:
     """The registry of the test's own data folder."""
     return Registry(Path(os.environ["NAPARI_HER2_DATA"]), Path(os.environ["NAPARI_HER2_DATA"]))
+
+
+class FakeModel:
+    """Probabilities from mean colours, worked out in float32: exact, instant, no network.
+
+    ``pause`` makes it slow; ``memory`` is the most tiles it can take at once.
+    """
+
+    device = "cpu"
+
+    def __init__(self, card: ModelCard, *, pause: float = 0.0, memory: int = 10**6) -> None:
+        self.card = card
+        self.pause = pause
+        self.memory = memory
+        self.calls: list[int] = []
+
+    def predict(self, tiles: np.ndarray) -> np.ndarray:
+        self.calls.append(len(tiles))
+        if len(tiles) > self.memory:
+            raise MemoryError
+        time.sleep(self.pause)
+        means = tiles.reshape(len(tiles), -1, 3).mean(axis=1, dtype=np.float64)
+        return (means / means.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+@dataclass
+class FakeLoaded:
+    card: ModelCard
+    tile_model: FakeModel
+    aggregator: object | None
+
+    digest = "0" * 64
+
+
+class FakeRegistry:
+    """Models by id, made on the spot."""
+
+    def __init__(self, *models: FakeLoaded) -> None:
+        self.models = {m.card.id: m for m in models}
+
+    def resolve(self, name: str) -> FakeLoaded:
+        if name not in self.models:
+            raise ModelNotFoundError("no_model", biomarker=name)
+        return self.models[name]
+
+    def load(self, name: str, device: str = "auto") -> FakeLoaded:
+        return self.resolve(name)
+
+
+def fake_model(
+    model_id: str = "fake-er", biomarker: str | None = "ER", *, aggregator: bool = True,
+    pause: float = 0.0, memory: int = 10**6, threshold: float = 0.36, **changes: object,
+) -> FakeLoaded:  # fmt: skip
+    """A fake model with P1's aggregator over its colours."""
+    card = ModelCard.model_validate(card_fields(biomarker, id=model_id, **changes))
+    stage2 = RatioHistogramAggregator(0, 1, 5, (0.5,) + (0.1,) * 10, -1.0, threshold)
+    model = FakeModel(card, pause=pause, memory=memory)
+    return FakeLoaded(card, model, stage2 if aggregator else None)
