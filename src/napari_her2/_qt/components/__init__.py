@@ -1,0 +1,1 @@
+"""Parts used by several docks: signals up, setters down, no viewer."""

@@ -1,0 +1,131 @@
+"""Small pieces of text: plain labels, elided lines, link-like buttons."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QFontMetrics, QPainter, QPaintEvent, QResizeEvent
+from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+
+from napari_her2._qt.style import TARGET_PX, theme_colours
+
+__all__ = ["ElidedLine", "fold_button", "line", "named", "paragraph", "small_button"]
+
+_W = TypeVar("_W", bound=QWidget)
+
+
+def named(widget: _W, name: str, tip: str | None = None) -> _W:
+    """Give a control the name a screen reader speaks and the tooltip that tells its key."""
+    widget.setAccessibleName(name)
+    if tip is not None:
+        widget.setToolTip(tip)
+    return widget
+
+
+def line(text: str = "", *, muted: bool = False, bold: bool = False) -> QLabel:
+    """One line of plain text."""
+    label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    if bold:
+        font = label.font()
+        font.setBold(True)
+        label.setFont(font)
+    if muted:
+        c = theme_colours().muted
+        label.setStyleSheet(f"color: rgba({c.red()},{c.green()},{c.blue()},{c.alpha()});")
+    return label
+
+
+def paragraph(text: str = "", *, muted: bool = False) -> QLabel:
+    """Text that wraps, never wider than its dock; it can be selected with the mouse."""
+    label = line(text, muted=muted)
+    label.setWordWrap(True)
+    label.setMinimumWidth(1)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    policy.setHeightForWidth(True)
+    label.setSizePolicy(policy)
+    return label
+
+
+def small_button(text: str, tip: str | None = None) -> QPushButton:
+    """A button no wider than its words."""
+    button = QPushButton(text)
+    button.setMinimumHeight(TARGET_PX)
+    button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+    button.setAutoDefault(False)
+    return named(button, text, tip)
+
+
+def fold_button(text: str) -> QToolButton:
+    """The head of a part that folds: an arrow and a title, operable by key."""
+    button = QToolButton()
+    button.setCheckable(True)
+    button.setArrowType(Qt.ArrowType.RightArrow)
+    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    button.setText(text)
+    button.setAutoRaise(True)
+    button.setMinimumHeight(TARGET_PX)
+    button.toggled.connect(
+        lambda on: button.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
+    )
+    return named(button, text)
+
+
+class ElidedLine(QWidget):
+    """One line that is cut with an ellipsis where it does not fit; the tooltip has it whole."""
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        muted: bool = False,
+        mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._text = text
+        self._muted = muted
+        self._mode = mode
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setText(text)
+
+    def text(self) -> str:
+        """The whole text."""
+        return self._text
+
+    def setText(self, text: str) -> None:
+        """Show another text."""
+        self._text = text
+        self.setAccessibleName(text)
+        self._update_tip()
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """As wide as the text, one line high."""
+        metrics = QFontMetrics(self.font())
+        return QSize(metrics.horizontalAdvance(self._text) + 2, metrics.height() + 2)
+
+    def minimumSizeHint(self) -> QSize:
+        """Any width will do."""
+        return QSize(16, self.sizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Whether the text is cut may have changed."""
+        self._update_tip()
+        super().resizeEvent(event)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Draw the text, cut to the width."""
+        painter = QPainter(self)
+        colours = theme_colours()
+        painter.setPen(colours.muted if self._muted else colours.text)
+        text = painter.fontMetrics().elidedText(self._text, self._mode, self.width())
+        painter.drawText(
+            self.rect(), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text
+        )
+
+    def _update_tip(self) -> None:
+        cut = QFontMetrics(self.font()).horizontalAdvance(self._text) > self.width()
+        self.setToolTip(self._text if cut else "")

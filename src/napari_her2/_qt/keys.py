@@ -1,0 +1,61 @@
+"""The one table of keys: napari, Qt and the help sheet are fed from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+__all__ = ["KEYS", "SILENCED", "Key", "Where"]
+
+Where = Literal["viewer", "window", "slide"]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One row of the table.
+
+    Attributes
+    ----------
+    keys : str
+        As napari and Qt spell it (Ctrl is Cmd on macOS).
+    action : str
+        Name of the action it starts.
+    where : {"viewer", "window", "slide"}
+        ``viewer``: while the picture has the focus. ``window``: anywhere in the window.
+        ``slide``: while a Slide layer is active.
+    text : str
+        What the help sheet says.
+    """
+
+    keys: str
+    action: str
+    where: Where
+    text: str
+
+
+KEYS: Final[tuple[Key, ...]] = (
+    Key("K", "toggle_map", "viewer", "map shown"),
+    Key("Shift+K", "next_biomarker", "viewer", "next biomarker"),
+    Key("U", "toggle_doubt", "viewer", "doubt veil"),
+    Key("Q", "bare_tissue", "viewer", "bare tissue while held (all overlays)"),
+    Key("`", "toggle_docks", "viewer", "our docks shown"),
+    Key(",", "previous_place", "viewer", "previous place"),
+    Key(".", "next_place", "viewer", "next place"),
+    Key("Home", "whole_slide", "viewer", "whole slide"),
+    Key("Ctrl+1", "zoom_1.25", "viewer", "1.25x at the cursor"),
+    Key("Ctrl+2", "zoom_5", "viewer", "5x at the cursor"),
+    Key("Ctrl+3", "zoom_10", "viewer", "10x at the cursor"),
+    Key("Ctrl+4", "zoom_20", "viewer", "20x at the cursor"),
+    Key("Ctrl+5", "zoom_40", "viewer", "40x at the cursor"),
+    Key("J", "pick_tile", "viewer", "pick the tile under the cursor: its probabilities"),
+    Key("Ctrl+Return", "run", "window", "main button of the front dock"),
+    Key("Ctrl+.", "cancel", "window", "cancel the run of the front dock"),
+    Key("F1", "help", "window", "key sheet and help of this dock"),
+    Key("F6", "switch_focus", "window", "focus canvas <-> dock"),
+)
+
+SILENCED: Final[tuple[str, ...]] = ("1", "2", "C", "O", "X", "Y", "Z")
+"""Keys of napari's image layers that would move or recolour a slide: bound to nothing there.
+
+``2`` is napari's transform mode, which drags the slide off its coordinates.
+"""

@@ -1,0 +1,1 @@
+"""The Predict ER/PR/HER2 dock."""

@@ -1,0 +1,421 @@
+"""Starts, follows and ends prediction in one window. The dock is a view of this."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from napari.utils import progress
+from qtpy.QtCore import QObject, QSettings, Signal
+
+from napari_her2._qt import numbers
+from napari_her2._qt.components.run_strip import StripState, StripView
+from napari_her2._qt.predict.map_layers import MapSettings
+from napari_her2._qt.predict.mending import mend_of
+from napari_her2._qt.predict.presenter import ResultPresenter
+from napari_her2._qt.predict.request_form import PredictForm, to_request
+from napari_her2._qt.predict.run_state import RunState
+from napari_her2._qt.predict.services import PredictServices
+from napari_her2._qt.session import results_folder, sentence_of, tell
+from napari_her2._qt.task_runner import TaskEnd
+from napari_her2._qt.texts import ui
+from napari_her2.errors import DiskFullError, Her2Error, ModelNotFoundError, UsageError
+from napari_her2.models.card import ModelCard
+from napari_her2.models.protocols import SlideAggregator
+from napari_her2.pipelines.events import (
+    CancelToken,
+    Event,
+    Outcome,
+    Partial,
+    Progress,
+    Started,
+)
+from napari_her2.settings import LOGGER, get_settings
+
+if TYPE_CHECKING:
+    from napari_her2._qt.open_slide import OpenSlide
+    from napari_her2._qt.session import Session
+    from napari_her2.results.stored import StoredRun
+
+__all__ = ["ErrorView", "PredictController"]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorView:
+    """What the error bar shows.
+
+    Attributes
+    ----------
+    mend : (id, text) or None
+        The button that mends it.
+    """
+
+    sentence: str
+    error: BaseException | None = None
+    mend: tuple[str, str] | None = None
+
+
+class PredictController(QObject):
+    """Owns the run of a window and the results on its slides.
+
+    Signals
+    -------
+    strip_changed(StripView), error_changed(ErrorView or None)
+        What the strip and the error bar show.
+    presenter_changed()
+        Another result is the one the dock shows; see :attr:`presenter`.
+    runs_changed()
+        A run was stored.
+    cursor_changed(str)
+        What lies under the cursor.
+    """
+
+    strip_changed = Signal(object)
+    error_changed = Signal(object)
+    presenter_changed = Signal()
+    runs_changed = Signal()
+    cursor_changed = Signal(str)
+
+    def __init__(self, session: Session, services: PredictServices | None = None) -> None:
+        super().__init__(session)
+        self._session = session
+        self.services = services or PredictServices()
+        self.map = MapSettings()
+        self.strip = StripView()
+        self.error: ErrorView | None = None
+        self._form: PredictForm | None = None
+        self._entry: OpenSlide | None = None
+        self._live: ResultPresenter | None = None
+        self._fresh = False
+        self._names = ""
+        self._outcome: Outcome | None = None
+        self._last_progress: Progress | None = None
+        self._activity: Any = None
+        self._stored: StoredRun | None = None
+        session.runner.received.connect(self._on_received)
+        session.runner.finished.connect(self._on_finished)
+        session.active_changed.connect(self._on_active_changed)
+        session.closing.connect(self._close_activity)
+
+    # what is shown ------------------------------------------------------------------------
+
+    @property
+    def presenter(self) -> ResultPresenter | None:
+        """The result on the active slide."""
+        entry = self._session.active
+        return None if entry is None else entry.extra.get("predict")
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is going on."""
+        return self._session.runner.running
+
+    @property
+    def live_tiles(self) -> int:
+        """Tiles done by the run that is going on."""
+        return self._last_progress.done if self.running and self._last_progress else 0
+
+    def cards(self) -> dict[str, ModelCard | None]:
+        """The models that ER, PR and HER2 mean here; None where there is none."""
+        registry = self.services.registry()
+        found: dict[str, ModelCard | None] = {}
+        for biomarker in ("ER", "PR", "HER2"):
+            try:
+                found[biomarker] = registry.resolve(biomarker).card
+            except ModelNotFoundError:
+                found[biomarker] = None
+        return found
+
+    def stored_runs(self, entry: OpenSlide) -> list[StoredRun]:
+        """Complete runs of a slide that are kept, newest first."""
+        runs = self.services.find_runs(results_folder(), entry.slide_id)
+        return [r for r in reversed(runs) if r.complete]
+
+    # running ------------------------------------------------------------------------------
+
+    def start(self, form: PredictForm) -> bool:
+        """Start a run of the form on the active slide.
+
+        Returns
+        -------
+        bool
+            Whether it started; if not, the error bar says why.
+        """
+        if self.running:
+            return False
+        self._set_error(None)
+        self._form, self._entry = form, self._session.active
+        try:
+            viewer = self._session.viewer
+            if self._entry is None or viewer is None:
+                raise UsageError("no_slide")
+            request = to_request(form, self._entry, viewer)
+        except Her2Error as error:
+            self._fail(error)
+            return False
+        self._begin(StripView(StripState.STARTING, ui("starting")))
+
+        def stream(cancel: CancelToken) -> Iterator[Event]:
+            return self.services.predict(request, cancel)
+
+        self._session.runner.start(stream)
+        return True
+
+    def show_stored(self, run: StoredRun) -> None:
+        """Open a stored run on the active slide."""
+        entry = self._session.active
+        if self.running or entry is None:
+            return
+        self._set_error(None)
+        self._entry, self._stored = entry, run
+        self._begin(StripView(StripState.STARTING, ui("opening")))
+
+        def stream(_cancel: CancelToken) -> Iterator[Event]:
+            return self.services.replay(run, entry.path)
+
+        self._session.runner.start(stream)
+
+    @property
+    def can_repeat(self) -> bool:
+        """Whether a form was run before."""
+        return self._form is not None
+
+    def again(self, *, resume: bool = True, **changes: Any) -> None:
+        """Run the last form once more.
+
+        Parameters
+        ----------
+        resume : bool
+            False starts over.
+        **changes : object
+            Fields of the form that are different now.
+        """
+        if self._form is not None:
+            self.start(replace(self._form, resume=resume, **changes))
+
+    def cancel(self) -> None:
+        """Stop after the batch that is being scored."""
+        if self.running:
+            self._set_strip(StripView(StripState.STOPPING))
+            self._session.runner.cancel()
+
+    def stop_at_once(self) -> None:
+        """Do not wait for that batch."""
+        self._session.runner.abandon()
+
+    def trust_and_run(self) -> None:
+        """Trust the program code that the last run was refused for, then run."""
+        error = self.error.error if self.error is not None else None
+        if isinstance(error, Her2Error) and "model" in error.slots:
+            try:
+                self.services.registry().trust(str(error.slots["model"]))
+            except Her2Error as e:
+                self._fail(e)
+                return
+            self.again()
+
+    def refuse(self, error: Her2Error) -> None:
+        """Show why something was not done."""
+        self._fail(error)
+
+    def _begin(self, strip: StripView) -> None:
+        self._live, self._outcome, self._last_progress = None, None, None
+        self._fresh = True
+        self._names = ""
+        self._set_strip(strip)
+        viewer = self._session.viewer
+        if viewer is not None and hasattr(viewer, "window"):
+            self._activity = progress(total=0, desc=ui("dock_predict"))
+
+    # events -------------------------------------------------------------------------------
+
+    def _on_received(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Started):
+                self._on_started(event)
+            elif isinstance(event, Partial):
+                if self._live is not None:
+                    self._live.add(event)
+            elif isinstance(event, Progress):
+                self._on_progress(event)
+            else:
+                self._outcome = event
+
+    def _on_started(self, event: Started) -> None:
+        entry = self._entry
+        if entry is None:
+            return
+        try:
+            cards = [self._card(model_id) for model_id in event.model_ids]
+        except Her2Error as error:
+            tell(error)
+            return
+        if self._fresh:
+            self._fresh = False
+            run = RunState(entry.slide_id, run_dir=event.run_dir)
+            self._live = self._show_run(entry, run)
+        if self._live is None:
+            return
+        self._live.run.lay_out(event.grid, event.cells, cards)
+        self._names = " · ".join(m.name for m in self._live.run.models.values())
+        self._live.laid_out()
+        self._mark_demo()
+        if entry is self._session.active:
+            self.presenter_changed.emit()
+
+    def _show_run(self, entry: OpenSlide, run: RunState) -> ResultPresenter | None:
+        """Put a new run in the place of the one shown on a slide."""
+        if self._session.viewer is None or entry not in self._session.slides:
+            return None
+        old: ResultPresenter | None = entry.extra.get("predict")
+        if old is not None:
+            old.layers.remove()
+        presenter = ResultPresenter(self._session, entry, run, self.map)
+        presenter.running = True
+        presenter.map_changed.connect(self._mark_demo)
+        entry.extra["predict"] = presenter
+        return presenter
+
+    def _card(self, model_id: str) -> tuple[ModelCard, SlideAggregator | None]:
+        return self.services.aggregator(self.services.registry(), model_id)
+
+    def _on_progress(self, event: Progress) -> None:
+        self._last_progress = event
+        if event.message:
+            LOGGER.info("run says: %s", event.message)
+        if self._session.runner.stopping:
+            return
+        if event.stage == "scoring" and event.total:
+            self._set_strip(
+                StripView(
+                    StripState.RUNNING,
+                    self._names,
+                    done=event.done,
+                    total=event.total,
+                    rate=event.tiles_per_second,
+                )
+            )
+        else:
+            text = event.message or ui(f"stage_{event.stage}")
+            self._set_strip(StripView(StripState.STARTING, text))
+        if self._activity is not None and event.total:
+            self._activity.total = event.total
+            self._activity.n = event.done
+            self._activity.refresh()
+
+    def _on_finished(self, end: TaskEnd) -> None:
+        self._close_activity()
+        live, self._live = self._live, None
+        outcome = self._outcome
+        if live is not None:
+            if outcome is not None:
+                live.run.document = outcome.document
+            live.finish()
+        error = end.error or (outcome.error if outcome is not None else None)
+        if error is not None:
+            self._fail(error, can_resume=isinstance(error, DiskFullError))
+        elif end.cancelled and (outcome is None or outcome.status != "completed"):
+            self._set_strip(self._cancelled_view(live))
+        elif outcome is None or outcome.status == "failed":
+            self._fail_without_error(outcome)
+        else:
+            self._set_strip(self._done_view(outcome, live))
+        self._stored = None
+        self.runs_changed.emit()
+        self.presenter_changed.emit()
+
+    def _cancelled_view(self, live: ResultPresenter | None) -> StripView:
+        if live is not None:
+            return StripView(StripState.CANCELLED, done=live.run.n_done, total=live.run.n_total)
+        p = self._last_progress
+        return StripView(StripState.CANCELLED, done=p.done if p else 0, total=p.total if p else 0)
+
+    def _done_view(self, outcome: Outcome, live: ResultPresenter | None) -> StripView:
+        document = outcome.document
+        if document.get("cached"):
+            moment = self._stored_moment(live)
+            return StripView(StripState.CACHED, "" if moment is None else numbers.when(moment))
+        seconds = float(document.get("seconds") or 0.0)
+        if live is None:
+            return StripView(StripState.DONE, seconds=seconds)
+        fresh = self._last_progress.tiles_per_second if self._last_progress else None
+        if fresh:
+            self._remember_rate(fresh)
+        return StripView(
+            StripState.DONE,
+            done=live.run.n_done - live.run.n_failed,
+            unreadable=live.run.n_failed,
+            seconds=seconds,
+        )
+
+    def _stored_moment(self, live: ResultPresenter | None) -> dt.datetime | None:
+        run = self._stored
+        if run is None and live is not None and live.run.run_dir is not None:
+            folder = live.run.run_dir
+            run = next((r for r in self.stored_runs(live.entry) if r.folder == folder), None)
+        started = None if run is None else run.record.get("started")
+        return dt.datetime.fromisoformat(str(started)) if started else None
+
+    # errors -------------------------------------------------------------------------------
+
+    def _fail(self, error: Exception, *, can_resume: bool = False) -> None:
+        self._set_error(ErrorView(sentence_of(error), error, mend_of(error)))
+        self._set_strip(StripView(StripState.FAILED, can_resume=can_resume))
+        tell(error)
+
+    def _fail_without_error(self, outcome: Outcome | None) -> None:
+        document = {} if outcome is None else outcome.document
+        sentence = str(document.get("error") or next(iter(document.get("warnings", ())), ""))
+        self._set_error(
+            ErrorView(sentence or ui("unexpected", kind="Outcome"), None, mend_of(None))
+        )
+        self._set_strip(StripView(StripState.FAILED))
+
+    def _set_error(self, view: ErrorView | None) -> None:
+        self.error = view
+        self.error_changed.emit(view)
+
+    def _set_strip(self, view: StripView) -> None:
+        self.strip = view
+        self.strip_changed.emit(view)
+
+    # surroundings -------------------------------------------------------------------------
+
+    def _on_active_changed(self) -> None:
+        if not self.running and self.strip.state is not StripState.IDLE:
+            self._set_strip(StripView())
+            self._set_error(None)
+        self.presenter_changed.emit()
+        self._mark_demo()
+
+    def _mark_demo(self) -> None:
+        """Say on the picture whether a demo model's map is visible."""
+        shown = False
+        for entry in self._session.slides:
+            presenter: ResultPresenter | None = entry.extra.get("predict")
+            if presenter is not None and presenter.card is not None:
+                shown |= presenter.card.is_demo and self.map.visible
+        self._session.show_demo_mark(shown)
+
+    def _close_activity(self) -> None:
+        if self._activity is not None:
+            self._activity.close()
+            self._activity = None
+
+    # how fast this computer is --------------------------------------------------------------
+
+    @staticmethod
+    def _rates() -> QSettings:
+        return QSettings(str(get_settings().cache_dir / "rates.ini"), QSettings.Format.IniFormat)
+
+    def _remember_rate(self, tiles_per_second: float) -> None:
+        self._rates().setValue("predict/tiles_per_second", f"{tiles_per_second:.3f}")
+
+    def known_rate(self) -> float | None:
+        """Tiles a second of the last run here; None before the first."""
+        try:
+            return float(str(self._rates().value("predict/tiles_per_second", "") or 0)) or None
+        except ValueError:
+            return None

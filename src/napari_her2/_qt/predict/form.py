@@ -1,0 +1,295 @@
+"""The form of the Predict dock: models, where, options."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QCheckBox,
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QRadioButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_her2._qt.components.labels import (
+    ElidedLine,
+    fold_button,
+    line,
+    named,
+    paragraph,
+    small_button,
+)
+from napari_her2._qt.components.model_card import card_summary
+from napari_her2._qt.predict.request_form import PredictForm
+from napari_her2._qt.style import TARGET_PX
+from napari_her2._qt.texts import ui
+from napari_her2.messages import HER2_FROM_HE
+from napari_her2.models.card import ModelCard
+
+__all__ = ["PredictFormPanel"]
+
+_DRAW = "\0draw"
+_STEPS_PX = (512, 256, 128, 64, 8)
+
+
+class PredictFormPanel(QWidget):
+    """What to run, where and how; emits, decides nothing.
+
+    Signals
+    -------
+    changed()
+        The form asks for something else.
+    models_requested(), card_requested(), region_requested()
+        Buttons beside the form: installed models, cards of those ticked, draw a region.
+    """
+
+    changed = Signal()
+    models_requested = Signal()
+    card_requested = Signal()
+    region_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._cards: dict[str, ModelCard | None] = {}
+        self._boxes: dict[str, QCheckBox] = {}
+        self._resume = True
+
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(3)
+        grid.setColumnStretch(1, 1)
+        grid.addWidget(line(ui("models"), bold=True), 0, 0)
+        grid.addLayout(self._models_row(), 0, 1)
+        self._card_line = ElidedLine(muted=True)
+        grid.addWidget(self._card_line, 1, 1)
+        grid.addWidget(line(ui("where"), bold=True), 2, 0)
+        grid.addLayout(self._where_row(), 2, 1)
+
+        self._fold = fold_button(ui("options"))
+        self._summary = ElidedLine(muted=True)
+        options_head = QHBoxLayout()
+        options_head.setSpacing(4)
+        options_head.addWidget(self._fold)
+        options_head.addWidget(self._summary, 1)
+        self._options = self._options_body()
+        self._options.setVisible(False)
+        self._fold.toggled.connect(self._options.setVisible)
+
+        self.run_anyway = QCheckBox(ui("run_anyway"))
+        named(self.run_anyway, ui("run_anyway"))
+        self.run_anyway.setVisible(False)
+        self.run_anyway.toggled.connect(self.changed)
+        self._hint = paragraph(muted=True)
+        self._hint.setVisible(False)
+
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(3)
+        layout.addLayout(grid)
+        layout.addLayout(options_head)
+        layout.addWidget(self._options)
+        layout.addWidget(self.run_anyway)
+        layout.addWidget(self._hint)
+        self._summarise()
+
+    # building -----------------------------------------------------------------------------
+
+    def _models_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        for biomarker in ("ER", "PR", "HER2"):
+            box = QCheckBox(biomarker)
+            box.setChecked(True)
+            box.setMinimumHeight(TARGET_PX)
+            named(box, biomarker, HER2_FROM_HE if biomarker == "HER2" else None)
+            box.toggled.connect(self._on_models_toggled)
+            self._boxes[biomarker] = box
+            row.addWidget(box)
+        row.addStretch()
+        button = small_button(ui("models_button"), ui("models_button_tip"))
+        button.clicked.connect(self.models_requested)
+        row.addWidget(button)
+        self.info = QToolButton()
+        self.info.setText("ⓘ")
+        self.info.setFixedSize(TARGET_PX + 4, TARGET_PX)
+        named(self.info, ui("card_tip"), ui("card_tip"))
+        self.info.clicked.connect(self.card_requested)
+        row.addWidget(self.info)
+        return row
+
+    def _where_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        self._where = QButtonGroup(self)
+        for i, text_id in enumerate(("where_whole", "where_view", "where_region")):
+            radio = QRadioButton(ui(text_id))
+            radio.setMinimumHeight(TARGET_PX)
+            named(radio, f"{ui('where')}: {ui(text_id)}")
+            self._where.addButton(radio, i)
+            row.addWidget(radio)
+        self._where.button(0).setChecked(True)
+        self._where.idToggled.connect(self._on_where_toggled)
+        self._regions = QComboBox()
+        self._regions.setMinimumHeight(TARGET_PX)
+        self._regions.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._regions.setMinimumWidth(48)
+        named(self._regions, ui("where_region"))
+        self._regions.activated.connect(self._on_region_activated)
+        row.addWidget(self._regions, 1)
+        self.set_regions([])
+        return row
+
+    def _options_body(self) -> QWidget:
+        body = QWidget()
+        grid = QGridLayout(body)
+        grid.setContentsMargins(18, 0, 0, 0)
+        grid.setColumnStretch(1, 1)
+        self._step = QComboBox()
+        self._step.setMinimumHeight(TARGET_PX)
+        named(self._step, ui("step"), ui("step_tip"))
+        self._step.currentIndexChanged.connect(self._on_option_changed)
+        self._device = QComboBox()
+        self._device.setMinimumHeight(TARGET_PX)
+        for key in ("auto", "cpu", "cuda"):
+            self._device.addItem(ui(f"device_{key}"), key)
+        named(self._device, ui("device"))
+        self._device.currentIndexChanged.connect(self._on_option_changed)
+        for row, (text, control) in enumerate(
+            ((ui("step"), self._step), (ui("device"), self._device))
+        ):
+            label = line(text)
+            label.setBuddy(control)
+            grid.addWidget(label, row, 0)
+            grid.addWidget(control, row, 1)
+        self._fill_steps()
+        return body
+
+    # setters ------------------------------------------------------------------------------
+
+    def set_cards(self, cards: dict[str, ModelCard | None]) -> None:
+        """The models that ER, PR and HER2 mean; None = none installed."""
+        self._cards = cards
+        for biomarker, box in self._boxes.items():
+            there = cards.get(biomarker) is not None
+            box.setEnabled(there)
+            if not there:
+                with QSignalBlocker(box):
+                    box.setChecked(False)
+                box.setToolTip(ui("model_missing"))
+        self._fill_steps()
+        self._summarise()
+
+    def set_regions(self, names: list[str]) -> None:
+        """The Shapes layers that a region can be taken from."""
+        chosen = self._regions.currentData()
+        with QSignalBlocker(self._regions):
+            self._regions.clear()
+            for name in names:
+                self._regions.addItem(name, name)
+            self._regions.addItem(ui("where_draw"), _DRAW)
+            self._regions.setCurrentIndex(max(0, self._regions.findData(chosen)))
+        self._regions.setVisible(self._where.checkedId() == 2)
+
+    def choose_region(self, name: str) -> None:
+        """Take the region from this layer."""
+        self._where.button(2).setChecked(True)
+        self._regions.setCurrentIndex(max(0, self._regions.findData(name)))
+
+    def offer_run_anyway(self, offered: bool) -> None:
+        """Show the box that overrides a stain mismatch, or take it away."""
+        self.run_anyway.setVisible(offered)
+        if not offered:
+            with QSignalBlocker(self.run_anyway):
+                self.run_anyway.setChecked(False)
+
+    # getters ------------------------------------------------------------------------------
+
+    def ticked(self) -> list[ModelCard]:
+        """Cards of the models that will run."""
+        return [c for b, c in self._cards.items() if c is not None and self._boxes[b].isChecked()]
+
+    def tick(self, *biomarkers: str) -> None:
+        """Tick these biomarkers and no others."""
+        for name, box in self._boxes.items():
+            box.setChecked(name in biomarkers and box.isEnabled())
+
+    def form(self) -> PredictForm:
+        """The form as filled in."""
+        where = ("whole", "view", "region")[max(0, self._where.checkedId())]
+        region = self._regions.currentData()
+        return PredictForm(
+            model_ids=tuple(c.id for c in self.ticked()),
+            where=where,  # type: ignore[arg-type]
+            region_layer=None if region == _DRAW else region,
+            stride_um=self._stride_um(),
+            device=str(self._device.currentData()),
+            ignore_stain=self.run_anyway.isChecked(),
+        )
+
+    # inner --------------------------------------------------------------------------------
+
+    def _stride_um(self) -> float | None:
+        px = self._step.currentData()
+        cards = self.ticked()
+        if px is None or not cards:
+            return None
+        return float(px) * cards[0].spacing_um_px
+
+    def _fill_steps(self) -> None:
+        cards = self.ticked()
+        usual = cards[0].patch_size_pixels // 2 if cards else 256
+        chosen = self._step.currentData()
+        with QSignalBlocker(self._step):
+            self._step.clear()
+            self._step.addItem(ui("step_default", px=usual), None)
+            for px in _STEPS_PX:
+                if px != usual:
+                    dense = px == 8
+                    self._step.addItem(ui("step_dense" if dense else "step_px", px=px), px)
+            self._step.setCurrentIndex(max(0, self._step.findData(chosen)))
+
+    def _on_models_toggled(self) -> None:
+        self._fill_steps()
+        self._summarise()
+        self.changed.emit()
+
+    def _on_where_toggled(self, _id: int, on: bool) -> None:
+        if not on:
+            return
+        self._regions.setVisible(self._where.checkedId() == 2)
+        if self._where.checkedId() == 2 and self._regions.currentData() == _DRAW:
+            self._say(ui("where_none"))
+        else:
+            self._say("")
+        self.changed.emit()
+
+    def _on_region_activated(self) -> None:
+        if self._regions.currentData() == _DRAW:
+            self.region_requested.emit()
+        self._say("")
+        self.changed.emit()
+
+    def _on_option_changed(self) -> None:
+        self._summarise()
+        self.changed.emit()
+
+    def _say(self, text: str) -> None:
+        self._hint.setText(text)
+        self._hint.setVisible(bool(text))
+
+    def _summarise(self) -> None:
+        cards = self.ticked()
+        self.info.setEnabled(bool(cards))
+        summaries = list(dict.fromkeys(card_summary(c) for c in cards))
+        if not self._cards or any(c is not None for c in self._cards.values()):
+            self._card_line.setText(" | ".join(summaries) if summaries else ui("no_model_ticked"))
+        else:
+            self._card_line.setText(ui("model_missing"))
+        usual = cards[0].patch_size_pixels // 2 if cards else 256
+        px = self._step.currentData() or usual
+        self._summary.setText(ui("options_line", step=px, device=self._device.currentText()))

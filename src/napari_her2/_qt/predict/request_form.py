@@ -1,0 +1,134 @@
+"""What the Predict dock asks for, and how it becomes the request that the command makes too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from napari_her2._qt.camera import region_in_view
+from napari_her2._qt.session import results_folder
+from napari_her2._qt.texts import ui
+from napari_her2.errors import UnknownMppError, UsageError
+from napari_her2.geometry import Region, world_yx_to_xy
+from napari_her2.pipelines.request import PredictRequest
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Shapes
+
+    from napari_her2._qt.open_slide import OpenSlide
+
+__all__ = ["PredictForm", "outlines_of", "to_request"]
+
+
+@dataclass(frozen=True, slots=True)
+class PredictForm:
+    """The form as filled in.
+
+    Attributes
+    ----------
+    model_ids : tuple of str
+        Models ticked.
+    where : {"whole", "view", "region"}
+        What to score.
+    region_layer : str or None
+        Name of the Shapes layer that holds the region.
+    stride_um : float or None
+        None = as the model has it.
+    device : str
+        ``auto``, ``cpu``, ``cuda``.
+    ignore_stain : bool
+        ``Run anyway`` is ticked.
+    resume : bool
+        False starts over.
+    """
+
+    model_ids: tuple[str, ...]
+    where: Literal["whole", "view", "region"] = "whole"
+    region_layer: str | None = None
+    stride_um: float | None = None
+    device: str = "auto"
+    ignore_stain: bool = False
+    resume: bool = True
+
+
+def to_request(form: PredictForm, entry: OpenSlide, viewer: ViewerModel) -> PredictRequest:
+    """Make the request.
+
+    Raises
+    ------
+    UsageError
+        If nothing is ticked, no outline is drawn or none of the slide is in view.
+    UnknownMppError
+        If the pixel size of the slide is unknown.
+    """
+    if not form.model_ids:
+        raise UsageError("usage", detail=ui("no_model_ticked"))
+    if entry.mpp is None:
+        raise UnknownMppError("no_mpp")
+    roi: Region | None = None
+    polygons: tuple[tuple[tuple[float, float], ...], ...] = ()
+    if form.where == "view":
+        roi = _whole_pixels(region_in_view(viewer, entry), entry)
+    elif form.where == "region":
+        layer = next((x for x in viewer.layers if x.name == form.region_layer), None)
+        polygons = outlines_of(layer, entry) if layer is not None else ()
+        if not polygons:
+            raise UsageError("usage", detail=ui("where_none"))
+    return PredictRequest(
+        slide=entry.path,
+        model_ids=form.model_ids,
+        out=results_folder(),
+        mpp=entry.given_mpp,
+        roi=roi,
+        roi_polygons=polygons,
+        stride_um=form.stride_um,
+        ignore_stain=form.ignore_stain,
+        device=form.device,
+        resume=form.resume,
+    )
+
+
+def _whole_pixels(seen: Region | None, entry: OpenSlide) -> Region:
+    if seen is None:
+        raise UsageError("bad_region", region="in view", name=entry.slide_id,
+                         width=entry.slide.size.width, height=entry.slide.size.height)  # fmt: skip
+    x, y = np.floor((seen.x, seen.y))
+    right, bottom = np.ceil((seen.right, seen.bottom))
+    return Region(float(x), float(y), float(right - x), float(bottom - y))
+
+
+def outlines_of(layer: Shapes, entry: OpenSlide) -> tuple[tuple[tuple[float, float], ...], ...]:
+    """Outlines of a Shapes layer in level-0 pixels, x then y; the selected ones, else all.
+
+    Parameters
+    ----------
+    layer : napari Shapes
+        Rectangles, polygons, ellipses (by their box as 64 points); lines and paths are left out.
+    entry : OpenSlide
+        The slide they lie on.
+    """
+    chosen: Sequence[int] = sorted(layer.selected_data) or range(len(layer.data))
+    rings = []
+    for i in chosen:
+        kind = layer.shape_type[i]
+        if kind in ("line", "path"):
+            continue
+        corners = np.asarray(layer.data[i], dtype=float)
+        if kind == "ellipse":
+            corners = _ellipse(corners)
+        world = np.asarray([layer.data_to_world(p)[-2:] for p in corners])
+        xy = world_yx_to_xy(world, *entry.world_mpp)
+        rings.append(tuple((float(x), float(y)) for x, y in xy))
+    return tuple(rings)
+
+
+def _ellipse(corners: np.ndarray, n: int = 64) -> np.ndarray:
+    centre = corners.mean(axis=0)
+    a = (corners[1] - corners[0]) / 2
+    b = (corners[3] - corners[0]) / 2
+    turn = np.linspace(0, 2 * np.pi, n, endpoint=False)[:, None]
+    return np.asarray(centre + np.cos(turn) * a + np.sin(turn) * b)

@@ -1,0 +1,182 @@
+"""What the docks share of the window they are in: its keys, its closing, which dock is in front."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QMessageBox, QWidget
+
+from napari_her2._qt import numbers
+from napari_her2._qt.actions import ViewerActions
+from napari_her2._qt.components.keys_sheet import KeysSheet
+from napari_her2._qt.components.notice_dialog import NoticeDialog, notice_accepted
+from napari_her2._qt.keys import KEYS
+from napari_her2._qt.texts import ui
+
+if TYPE_CHECKING:
+    from napari_her2._qt.session import Session
+
+__all__ = ["WindowKeeper", "adopt_window"]
+
+
+def adopt_window(session: Session, dock: QWidget) -> WindowKeeper:
+    """Let a dock take part in its window's keys and closing; call it when the dock is made."""
+    if session.keeper is None:
+        session.keeper = WindowKeeper(session)
+    session.keeper.add(dock)
+    return session.keeper
+
+
+class WindowKeeper(QObject):
+    """Sends window-wide keys to the dock in front and asks before a window with a run closes.
+
+    A dock may have ``run()`` and ``cancel()``; it is found by the window once it is docked.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._session = session
+        self._docks: list[weakref.ref[QWidget]] = []
+        self._window: QMainWindow | None = None
+        self._shortcuts: list[QShortcut] = []
+        self._front: weakref.ref[QWidget] | None = None
+        self.actions = ViewerActions(session)
+        self.actions.docks_toggled.connect(self.toggle_docks)
+
+    # docks --------------------------------------------------------------------------------
+
+    def add(self, dock: QWidget) -> None:
+        """Take a dock in; its window is known once it is shown."""
+        self._docks = [r for r in self._docks if r() is not None]
+        self._docks.append(weakref.ref(dock))
+        dock.installEventFilter(self)
+
+    @property
+    def docks(self) -> list[QWidget]:
+        """The docks that are there."""
+        found = (r() for r in self._docks)
+        return [d for d in found if d is not None and _alive(d)]
+
+    def front(self, method: str) -> QWidget | None:
+        """The dock that a key goes to: the one with the focus, else shown last, else any."""
+        able = [d for d in self.docks if hasattr(d, method) and d.isVisible()]
+        for dock in able:
+            focus = dock.window().focusWidget()
+            if focus is not None and dock.isAncestorOf(focus):
+                return dock
+        last = self._front() if self._front is not None else None
+        if last in able:
+            return last
+        return able[0] if able else None
+
+    def toggle_docks(self) -> None:
+        """Hide our docks, or show them again."""
+        frames = [f for f in (_frame(d) for d in self.docks) if f is not None]
+        shown = any(f.isVisible() for f in frames)
+        for frame in frames:
+            frame.setVisible(not shown)
+
+    # window -------------------------------------------------------------------------------
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Notice when a dock is shown, and when the window wants to close."""
+        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget):
+            if watched is not self._window:
+                self._front = weakref.ref(watched)
+                self._find_window(watched)
+        elif event.type() == QEvent.Type.Close and watched is self._window:
+            return self._on_window_closing(event)
+        return False
+
+    def _find_window(self, dock: QWidget) -> None:
+        window = dock.window()
+        if self._window is not None or not isinstance(window, QMainWindow):
+            return
+        self._window = window
+        window.installEventFilter(self)
+        for key in KEYS:
+            if key.where == "window":
+                shortcut = QShortcut(QKeySequence(key.keys), window)
+                shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
+                shortcut.activated.connect(getattr(self, key.action))
+                self._shortcuts.append(shortcut)
+        if not notice_accepted():
+            QTimer.singleShot(0, self._show_notice)
+
+    def _show_notice(self) -> None:
+        if self._window is not None and not notice_accepted():
+            NoticeDialog(self._window).exec()
+
+    def _on_window_closing(self, event: QEvent) -> bool:
+        if self._session.runner.running and event.spontaneous() and not self._may_close():
+            event.ignore()
+            return True
+        self._session.close()
+        return False
+
+    def _may_close(self) -> bool:
+        box = QMessageBox(self._window)
+        box.setWindowTitle(ui("close_title"))
+        box.setText(ui("close_ask", n=numbers.count(self._session.predict.live_tiles)))
+        stop = box.addButton(ui("close_stop"), QMessageBox.ButtonRole.AcceptRole)
+        box.addButton(ui("close_stay"), QMessageBox.ButtonRole.RejectRole)
+        box.exec()
+        return bool(box.clickedButton() is stop)
+
+    # window-wide keys -----------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Main button of the dock in front."""
+        self._send("run")
+
+    def cancel(self) -> None:
+        """Cancel the run of the dock in front."""
+        self._send("cancel")
+
+    def help(self) -> None:
+        """Show the sheet of keys."""
+        if self._window is not None:
+            self._sheet = KeysSheet(self._window)
+            self._sheet.show()
+
+    def switch_focus(self) -> None:
+        """Move the focus between picture and dock."""
+        if self._window is None:
+            return
+        focus: Any = self._window.focusWidget()
+        inside = [d for d in self.docks if focus is not None and d.isAncestorOf(focus)]
+        if inside:
+            for child in self._window.centralWidget().findChildren(QWidget):
+                if child.focusPolicy() & Qt.FocusPolicy.StrongFocus and child.isVisible():
+                    child.setFocus()
+                    break
+            return
+        dock = self.front("setFocus")
+        if dock is not None:
+            for child in dock.findChildren(QWidget):
+                if child.focusPolicy() & Qt.FocusPolicy.TabFocus and child.isVisible():
+                    child.setFocus(Qt.FocusReason.TabFocusReason)
+                    return
+
+    def _send(self, method: str) -> None:
+        dock = self.front(method)
+        if dock is not None:
+            getattr(dock, method)()
+
+
+def _frame(dock: QWidget) -> QDockWidget | None:
+    parent = dock.parentWidget()
+    while parent is not None and not isinstance(parent, QDockWidget):
+        parent = parent.parentWidget()
+    return parent
+
+
+def _alive(widget: QWidget) -> bool:
+    try:
+        widget.objectName()
+    except RuntimeError:
+        return False
+    return True
