@@ -44,9 +44,7 @@ def write_model(
     Weights are stored as float16 (batch norm as float32), so figures must be measured on the
     written file.
     """
-    weights_sha256 = write_weights(
-        folder / "weights.safetensors", network.state_dict(), half=True
-    )
+    weights_sha256 = write_weights(folder / "weights.safetensors", network.state_dict(), half=True)
     document = dumps(aggregator.to_json())
     write_atomic(folder / "aggregator.json", document)
     card = ModelCard.model_validate(

@@ -121,14 +121,15 @@ def aggregator_of(model: InstalledModel) -> SlideAggregator | None:
     described = model.card.aggregator
     if described is None:
         return None
-    if "file" not in described:
-        return aggregator_from_json(described, model.card.id)
-    # The name is fixed: a card can't point at another file.
-    data = read_bytes(model.folder / AGGREGATOR, model.card.id, limit=MAX_SMALL_BYTES)
-    check_hash(data, described.get("sha256"), model.card.id)
-    aggregator = aggregator_from_json(data, model.card.id)
-    columns = aggregator.describe().get("positive"), getattr(aggregator, "negative", 0)
-    if any(isinstance(c, int) and c >= model.card.num_classes for c in columns):
+    if "file" in described:
+        # The name is fixed: a card can't point at another file.
+        data = read_bytes(model.folder / AGGREGATOR, model.card.id, limit=MAX_SMALL_BYTES)
+        check_hash(data, described.get("sha256"), model.card.id)
+        aggregator = aggregator_from_json(data, model.card.id)
+    else:
+        aggregator = aggregator_from_json(described, model.card.id)
+    columns = getattr(aggregator, "positive", 0), getattr(aggregator, "negative", 0)
+    if max(columns) >= model.card.num_classes:
         reason = "its aggregator reads a class that does not exist"
         raise BadModelError("bad_weights", model=model.card.id, reason=reason)
     return aggregator

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -264,8 +264,8 @@ class Registry:
             raise UsageError("built_in_model", model=model.card.id)
         try:
             # Renamed first: a removal that is cut short leaves no half model behind.
-            gone = Path(tempfile.mkdtemp(dir=model.folder.parent, prefix=".gone-"))
-            model.folder.replace(gone / "model")
+            gone = model.folder.parent / f".gone-{secrets.token_hex(8)}"
+            model.folder.replace(gone)
             shutil.rmtree(gone)
         except OSError as e:
             raise _cannot_write(model.folder, e) from None
@@ -284,8 +284,8 @@ class Registry:
     def _staging(self) -> Iterator[Path]:
         root = self._data / "models"
         try:
-            root.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(dir=root, prefix=".new-"))
+            folder = root / f".new-{secrets.token_hex(8)}"
+            folder.mkdir(parents=True)
         except OSError as e:
             raise _cannot_write(root, e) from None
         try:

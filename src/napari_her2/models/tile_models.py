@@ -2,14 +2,24 @@
 
 Both take uint8 tiles and give float32 probabilities. On a processor they run float32 in
 channels-last order, which a tile in memory already has; on CUDA under automatic mixed precision.
+
+On a processor each tile is one task of one thread, and as many tiles run at once as torch has
+threads. The usual way, all threads on one batch, rounds differently for another batch size or
+another number of threads. This way a tile's score is the same bytes however the slide was cut into
+batches, resumed or given to workers; and it is faster for narrow networks, whose activations of a
+single tile stay in the cache.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
+from threading import Barrier
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -53,9 +63,30 @@ def choose_device(device: str = "auto") -> torch.device:
     count = torch.cuda.device_count() if chosen.type == "cuda" else 0
     if chosen.type not in {"cpu", "cuda"} or (chosen.type == "cuda" and not count):
         raise UsageError("no_device", device=device)
-    if chosen.index is not None and chosen.index >= max(count, 1):
+    index = device.partition(":")[2]
+    if index and int(index) >= max(count, 1):
         raise UsageError("no_device", device=device)
     return chosen
+
+
+@lru_cache(maxsize=1)
+def _single_threads(pid: int) -> ThreadPoolExecutor:  # noqa: ARG001  (a fork needs its own)
+    """Threads that each run torch on one core; as many as torch would use for one batch."""
+    count = torch.get_num_threads()
+    started = Barrier(count + 1)
+
+    def settle() -> None:
+        # Asking first makes torch set this thread up, or it would undo the next line later.
+        torch.get_num_threads()
+        torch.set_num_threads(1)
+
+    threads = ThreadPoolExecutor(count, "napari-her2-tile", initializer=settle)
+    for _ in range(count):
+        threads.submit(started.wait)
+    started.wait()
+    # The setting is kept for each thread, but new threads inherit the one made last.
+    torch.set_num_threads(count)
+    return threads
 
 
 class _Preprocess:
@@ -123,7 +154,7 @@ class _TorchModel:
     @property
     def batch_size(self) -> int:
         """Tiles at once that suit the device."""
-        return 8 if self.device.type == "cpu" else 64
+        return 4 * torch.get_num_threads() if self.device.type == "cpu" else 64
 
     def predict(self, tiles: NDArray[np.uint8]) -> Probs:
         """Score a batch; see :class:`~napari_her2.models.protocols.TileModel`.
@@ -142,16 +173,22 @@ class _TorchModel:
         if not len(tiles):
             return np.zeros((0, self.card.num_classes), np.float32)
         try:
-            with torch.inference_mode(), warnings.catch_warnings():
-                logits = self._logits(self._preprocess(tiles, self.device))
-                probs = self._to_probs(logits.float())
-                return np.ascontiguousarray(probs.cpu().numpy(), dtype=np.float32)
+            if self.device.type != "cpu":
+                return self._run(tiles)
+            single = [tiles[i : i + 1] for i in range(len(tiles))]
+            return np.concatenate(list(_single_threads(os.getpid()).map(self._run, single)))
         except torch.OutOfMemoryError as e:
             raise MemoryError(str(e)) from None
         except RuntimeError as e:
             if any(words in str(e).lower() for words in _OUT_OF_MEMORY):
                 raise MemoryError(str(e)) from None
             raise
+
+    def _run(self, tiles: NDArray[np.uint8]) -> Probs:
+        with torch.inference_mode():
+            logits = self._logits(self._preprocess(tiles, self.device))
+            probs = self._to_probs(logits.float())
+            return np.ascontiguousarray(probs.cpu().numpy(), dtype=np.float32)
 
     def _logits(self, batch: Tensor) -> Tensor:
         with torch.autocast(self.device.type, enabled=self.device.type == "cuda"):

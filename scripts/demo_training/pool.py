@@ -1,0 +1,110 @@
+"""Synthetic slides as training material: pixels at 2 µm/px and truth, kept in a cache folder."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+TILE_MPP = 2.0
+LABEL_UM = 16.0
+LABEL_PX = round(LABEL_UM / TILE_MPP)
+BIOMARKERS = ("ER", "PR", "HER2")
+TRAIN_SOURCE_MPP = (1.0, 1.0, 2.0, 0.5)
+"""Pixel sizes training scenes are drawn at in turn before they are reduced to 2 µm/px, so that
+slides of any resolution look alike to the network."""
+
+
+@dataclass(frozen=True)
+class Slide:
+    """One synthetic slide.
+
+    Attributes
+    ----------
+    seed : int
+        Of the generator.
+    rgb : ndarray of uint8
+        Shape (height, width, 3) at 2 µm/px; sides are multiples of 8.
+    labels : ndarray of int8
+        Shape (3, height / 8, width / 8), pixels of 16 µm, in the order ER, PR, HER2: 0 positive
+        tumour, 1 negative tumour, 2 other tissue, -1 glass.
+    statuses : dict of str to bool
+        Truth of the slide.
+    """
+
+    seed: int
+    rgb: NDArray[np.uint8]
+    labels: NDArray[np.int8]
+    statuses: dict[str, bool]
+
+
+def _draw(job: tuple[int, float, float, Path]) -> Path:
+    seed, size_um, mpp, target = job
+    if target.with_name(target.name + ".json").exists():
+        return target
+    from napari_her2.synthetic.he import HeScene
+
+    cv2.setNumThreads(1)
+    scene = HeScene(seed, size_um)
+    rgb = scene.render(mpp)
+    over = round(TILE_MPP / mpp)
+    side = int(size_um / LABEL_UM) * LABEL_PX
+    if over > 1:
+        rgb = rgb[: side * over, : side * over]
+        rgb = cv2.resize(rgb, (side, side), interpolation=cv2.INTER_AREA)
+    maps = scene.label_map(LABEL_UM)
+    cells = side // LABEL_PX
+    labels = np.stack([maps[b][:cells, :cells] for b in BIOMARKERS])
+    np.save(target.with_name(target.name + ".rgb.npy"), rgb[:side, :side])
+    np.save(target.with_name(target.name + ".labels.npy"), labels.astype(np.int8))
+    truth = {b: bool(scene.slide_statuses[b]) for b in BIOMARKERS}
+    target.with_name(target.name + ".json").write_text(
+        json.dumps({"seed": seed, "mpp": mpp, **truth})
+    )
+    return target
+
+
+def build(
+    seeds: Sequence[int],
+    sizes_um: Sequence[float],
+    sources_mpp: Sequence[float],
+    cache: Path,
+    processes: int = 2,
+) -> list[Path]:
+    """Draw slides that are not in the cache yet; sizes and source pixel sizes take turns."""
+    cache.mkdir(parents=True, exist_ok=True)
+    jobs = []
+    for i, seed in enumerate(seeds):
+        size, mpp = sizes_um[i % len(sizes_um)], sources_mpp[i % len(sources_mpp)]
+        jobs.append((seed, size, mpp, cache / f"{seed}-{size:.0f}-{mpp:g}"))
+    started = time.monotonic()
+    out = []
+    with multiprocessing.get_context("spawn").Pool(processes) as workers:
+        for i, path in enumerate(workers.imap(_draw, jobs), 1):
+            out.append(path)
+            if i % 20 == 0 or i == len(jobs):
+                print(f"{i}/{len(jobs)} slides, {time.monotonic() - started:.0f} s", flush=True)
+    return out
+
+
+def load(paths: Iterable[Path]) -> list[Slide]:
+    """Read slides from the cache."""
+    slides = []
+    for path in paths:
+        facts = json.loads(path.with_name(path.name + ".json").read_text())
+        slides.append(
+            Slide(
+                facts["seed"],
+                np.load(path.with_name(path.name + ".rgb.npy")),
+                np.load(path.with_name(path.name + ".labels.npy")),
+                {b: facts[b] for b in BIOMARKERS},
+            )
+        )
+    return slides
