@@ -28,9 +28,9 @@ from napari_her2.slides.cache import new_token, shared_cache
 from napari_her2.slides.identity import Fingerprint, content_key, fingerprint
 from napari_her2.slides.sources import GREY, CachedSource, HalvedSource, StoredSource, TileSource
 
-__all__ = ["BackendSlide", "Facts", "SlideSpec"]
+__all__ = ["VIRTUAL_TILE", "BackendSlide", "Facts", "SlideSpec"]
 
-VIRTUAL_TILE = Size(512, 512)
+VIRTUAL_TILE = Size(256, 256)
 _COARSE_ENOUGH = 1024
 _TOO_FINE = 2048
 

@@ -13,6 +13,9 @@ from napari_her2.settings import get_settings
 
 __all__ = ["CacheStats", "TileCache", "cache_stats", "new_token", "shared_cache"]
 
+_BESIDE = 48 * 2**20
+"""OpenSlide's own cache and the tiles being decoded; they count towards the setting too."""
+
 _TOKENS = itertools.count(1)
 
 
@@ -95,9 +98,14 @@ _shared_lock = threading.Lock()
 
 
 def shared_cache() -> TileCache:
-    """Give the cache of this process, made at first use with the limit of the settings."""
+    """Give the cache of this process, made at first use with the limit of the settings.
+
+    The setting bounds what showing slides may take in all, so a part of it is left for what lies
+    beside this cache.
+    """
     global _shared
-    limit = get_settings().tile_cache_bytes
+    budget = get_settings().tile_cache_bytes
+    limit = max(budget - _BESIDE, budget // 2)
     with _shared_lock:
         if _shared is None or _shared.limit != limit:
             _shared = TileCache(limit)

@@ -137,10 +137,8 @@ class _Parser:
             entries, following = self._directory(link, seen)
             found.append((link, entries))
             for child in self.integers(entries, _SUB_DIRECTORIES).tolist():
-                while child:
-                    below, after = self._directory(child, seen)
-                    found.append((child, below))
-                    child = after
+                # What follows a sub-directory is ignored, as readers do: it is listed itself.
+                found.append((child, self._directory(child, seen)[0]))
             link = following
         if not found:
             reason = "it holds no image"

@@ -33,6 +33,7 @@ __all__ = [
 MIN_MPP, MAX_MPP = 0.05, 20.0
 _MAX_ANISOTROPY = 1.05
 _SIDECAR_VERSION = 1
+_ENDING = ".her2.json"
 _MAX_SIDECAR_BYTES = 65536
 
 
@@ -146,7 +147,7 @@ def objective_power(properties: Mapping[str, str]) -> float | None:
 
 def sidecar_paths(path: Path) -> tuple[Path, Path]:
     """Where a slide's sidecar may lie: beside it, or among the user's data by content."""
-    beside = path.with_name(path.name + ".her2.json")
+    beside = path.with_name(path.name + _ENDING)
     try:
         key = content_key(path)
     except OSError:
@@ -156,6 +157,9 @@ def sidecar_paths(path: Path) -> tuple[Path, Path]:
 
 def read_sidecar(path: Path) -> PixelSize | None:
     """The pixel size entered for this slide earlier; ignored if it was for other content."""
+    folder = get_settings().data_dir / "sidecars"
+    if not (path.with_name(path.name + _ENDING).exists() or folder.is_dir()):
+        return None
     beside, elsewhere = sidecar_paths(path)
     for place in (beside, elsewhere):
         try:

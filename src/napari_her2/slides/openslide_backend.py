@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,8 +26,8 @@ from napari_her2.types import BoolMask, RgbImage
 
 __all__ = ["OpenSlideSlide", "vendor_of"]
 
-_CACHE_BYTES = 16 * 2**20
-"""OpenSlide's own tile cache; small, because the display keeps decoded tiles itself."""
+_CACHE_BYTES = 32 * 2**20
+"""OpenSlide's own tile cache, one for all slides; its usual size."""
 
 _SPARSE_VENDORS = {"mirax", "ventana", "leica", "philips", "hamamatsu", "dicom", "zeiss", "argos"}
 """Formats that leave out what was not scanned; elsewhere a transparent pixel is a fault."""
@@ -144,6 +145,7 @@ class OpenSlideSlide(BackendSlide):
                     LOGGER.info("level %d: direct tiles differ from OpenSlide, not used", stored)
         if self._direct:
             self._raw = raw
+            self.info = replace(self.info, backend="openslide+direct")
         else:
             raw.close()
 

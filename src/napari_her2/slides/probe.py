@@ -29,6 +29,7 @@ from napari_her2.slides.identity import content_key
 __all__ = ["probe_slide", "stop_probe", "warm_probe"]
 
 _START_SECONDS = 30.0
+_MODULE = "napari_her2.slides.probe_child"
 _ERRORS = {"NotASlideError": NotASlideError, "SlideTooLargeError": SlideTooLargeError}
 _known: set[str] = set()
 
@@ -41,7 +42,7 @@ class _Child:
         # One thread per library: their pools reserve memory that would count against the limit.
         quiet = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
         self.process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [sys.executable, "-m", "napari_her2.slides.probe_child", str(settings.probe_bytes)],
+            [sys.executable, "-m", _MODULE, str(settings.probe_bytes)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

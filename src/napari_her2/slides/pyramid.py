@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from napari_her2.geometry import Region, Size
-from napari_her2.slides.backend import BackendSlide
+from napari_her2.slides.backend import VIRTUAL_TILE, BackendSlide
 from napari_her2.slides.base import NOT_SCANNED, Pixels, Slide, UnreadableTile
 from napari_her2.slides.cache import new_token
 from napari_her2.slides.sources import CachedSource, HalvedSource, StoredSource, TileSource
@@ -18,7 +18,8 @@ from napari_her2.types import BoolMask, RgbImage
 
 __all__ = ["DisplayLevel", "display_levels", "hatch"]
 
-_CHUNK = 512
+_CHUNK = 256
+"""Side of cached tiles; a window then decodes no more than OpenSlide would for it."""
 _STEP = 2.5
 """Neighbouring levels further apart than this get levels of factor 2 between them."""
 _SMALLEST = 256
@@ -170,7 +171,7 @@ def display_levels(slide: Slide) -> list[DisplayLevel]:
         if k and max(level.width, level.height) < _SMALLEST:
             break
         if k >= stored:
-            sources.append(_cached(HalvedSource(sources[-1]), token, Size(_CHUNK, _CHUNK)))
+            sources.append(_cached(HalvedSource(sources[-1]), token, VIRTUAL_TILE))
             continue
         if sources:
             _fill_between(sources, level.width, level.height, token)
@@ -193,16 +194,18 @@ def _cached(source: TileSource, token: int, tile: Size) -> CachedSource:
 def _fill_between(sources: list[CachedSource], width: int, height: int, token: int) -> None:
     """Add halved levels until the next stored one is within a factor of 2.5."""
     while max(sources[-1].width / width, sources[-1].height / height) > _STEP:
-        sources.append(_cached(HalvedSource(sources[-1]), token, Size(_CHUNK, _CHUNK)))
+        sources.append(_cached(HalvedSource(sources[-1]), token, VIRTUAL_TILE))
 
 
 def _chunk(tile: Size) -> Size:
-    """Whole stored tiles, about 512 px a side: a chunk that cuts tiles decodes them twice."""
+    """Whole stored tiles: a chunk that cuts tiles decodes them twice."""
     return Size(_whole(tile.width), _whole(tile.height))
 
 
 def _whole(n: int) -> int:
-    return n * round(_CHUNK / n) if 64 <= n <= 2 * _CHUNK and round(_CHUNK / n) else _CHUNK
+    if _CHUNK <= 2 * n <= 8 * _CHUNK:
+        return n
+    return n * round(_CHUNK / n) if 32 <= n < _CHUNK else _CHUNK
 
 
 def _split_key(key: Any) -> tuple[Any, Any, Any]:

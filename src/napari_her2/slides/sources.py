@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ import numpy as np
 from napari_her2.geometry import Size
 from napari_her2.slides.base import NOT_SCANNED, Pixels
 from napari_her2.slides.cache import shared_cache
-from napari_her2.types import BoolMask
+from napari_her2.types import BoolMask, RgbImage
 
 __all__ = ["GREY", "CachedSource", "HalvedSource", "StoredSource", "TileSource", "window_of"]
 
@@ -126,8 +127,9 @@ class CachedSource:
         pixels = self.source.read(
             x, y, min(self.tile.width, self.width - x), min(self.tile.height, self.height - y)
         )
-        faulty = pixels.faulty
-        cache.put(key, _Kept(pixels, time.monotonic() + _RETRY_SECONDS if faulty else np.inf))
+        pixels = Pixels(_mapped(pixels.rgb), pixels.missing, pixels.reason)
+        until = time.monotonic() + _RETRY_SECONDS if pixels.faulty else np.inf
+        cache.put(key, _Kept(pixels, until))
         return pixels
 
     def read(self, x: int, y: int, width: int, height: int) -> Pixels:
@@ -142,6 +144,19 @@ class CachedSource:
             for (row, col), pixels in zip(wanted, found, strict=True)
         ]
         return window_of(parts, x, y, width, height)
+
+
+def _mapped(rgb: RgbImage) -> RgbImage:
+    """Copy a tile into memory of its own, which the system gets back when the tile is dropped.
+
+    On the heap, kept tiles lie between short-lived buffers, and a cache of 256 MiB would cost the
+    process up to 60 MB more than it holds.
+    """
+    memory = mmap.mmap(-1, max(rgb.nbytes, 1))
+    kept = np.frombuffer(memory, np.uint8, rgb.nbytes).reshape(rgb.shape)
+    kept[...] = rgb
+    kept.flags.writeable = False
+    return kept
 
 
 def window_of(
