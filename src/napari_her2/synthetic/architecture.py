@@ -103,7 +103,7 @@ def _in_situ(
     def outline(extra: float) -> Floats:
         return ring_points(cx, cy, np.maximum(radius * relative + extra, 2), stretch, angle)
 
-    for layer in (canvas.epithelium, canvas.lumen, canvas.mucin):
+    for layer in (canvas.epithelium, canvas.lumen, canvas.mucin, canvas.necrosis):
         canvas.fill(layer, outline(14), 0)
     canvas.fill(canvas.epithelium, outline(0))
     if comedo:
@@ -153,9 +153,9 @@ def _cords(
     """Single files: rows of cells that follow the fibres."""
     look = region.morphology
     step = look.nucleus_um + look.cytoplasm_um + 0.8
-    x, y = hex_points(rng, box, 56.0, 0.3)
+    x, y = hex_points(rng, box, 66.0, 0.32)
     angle = fibres.angle_at(x, y)
-    length = rng.integers(4, 22, len(x))
+    length = rng.integers(3, 17, len(x))
     alive = np.ones(len(x), bool)
     paths = [(x, y, alive)]
     for k in range(1, int(length.max(initial=1))):
@@ -163,7 +163,7 @@ def _cords(
         turn = fibres.angle_at(x, y)
         # The field gives a line, not a direction: go on the way the cord already goes.
         turn = np.where(np.cos(turn - angle) < 0, turn + np.pi, turn)
-        angle = turn + rng.normal(0, 0.1, len(x))
+        angle = turn + rng.normal(0, 0.2, len(x))
         x, y = x + step * np.cos(angle), y + step * np.sin(angle)
         alive = alive & (_at(height, box, x, y) > 0)
         paths.append((x, y, alive))
@@ -172,8 +172,9 @@ def _cords(
     ok = np.stack([p[2] for p in paths])
     ok &= (_at(height, box, px, py) > 0) & ~canvas.is_set(canvas.epithelium, px, py)
     width = look.nucleus_um + 0.8 * look.cytoplasm_um + 1.0
-    for i in range(px.shape[1]):
-        run = ok[:, i]
+    for i in rng.permutation(px.shape[1]):
+        # A cord drawn before is in the way: go round it by leaving its cells out.
+        run = ok[:, i] & ~canvas.is_set(canvas.epithelium, px[:, i], py[:, i])
         if run.sum() >= 2:
             line = np.stack([px[run, i], py[run, i]], 1)
             canvas.line(canvas.epithelium, line, width)
@@ -281,11 +282,11 @@ def draw_lobule(
     """A normal terminal duct lobular unit: a cluster of small two-layered acini."""
     cx, cy = centre
     reach = rng.uniform(110, 210)
-    x, y = hex_points(rng, (cx - reach, cy - reach, cx + reach, cy + reach), 50.0, 0.14)
+    x, y = hex_points(rng, (cx - reach, cy - reach, cx + reach, cy + reach), 45.0, 0.14)
     keep = np.hypot((x - cx) / rng.uniform(0.8, 1.1), y - cy) < reach
     for px, py in zip(x[keep], y[keep], strict=True):
         if not canvas.is_set(canvas.epithelium, np.array([px]), np.array([py]))[0]:
-            draw_duct(rng, canvas, placed, (px, py), float(rng.uniform(15, 22)), wall=10.5)
+            draw_duct(rng, canvas, placed, (px, py), float(rng.uniform(14, 19)), wall=10.5)
 
 
 def draw_duct(

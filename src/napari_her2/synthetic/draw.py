@@ -7,17 +7,18 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import Voronoi
 
 from napari_her2.synthetic.fields import Window
 from napari_her2.synthetic.nuclei import Kind, Nuclei
 
-__all__ = ["FINE_UM", "draw_holes", "draw_nuclei", "nucleus_outlines"]
+__all__ = ["FINE_UM", "draw_borders", "draw_holes", "draw_nuclei", "nucleus_outlines"]
 
 FINE_UM = 0.75
 """Below this pixel size nuclei get a rim, nucleoli and irregular outlines."""
 
 _SHIFT = 5
-_REACH_UM = 20.0
+_REACH_UM = 24.0
 _UNIT = 1 << _SHIFT
 
 
@@ -128,3 +129,21 @@ def draw_holes(plane: NDArray[np.uint8], holes: Sequence[NDArray[np.float64]], w
         if high[0] < win.x_um or high[1] < win.y_um:
             continue
         cv2.fillPoly(plane, [_pixels(outline, win)], 255, cv2.LINE_AA, _SHIFT)
+
+
+def draw_borders(plane: NDArray[np.uint8], cells: Nuclei, win: Window) -> None:
+    """Paint the borders between neighbouring epithelial cells as thin lines."""
+    near = _inside(cells, win)
+    kind = cells.kind[near]
+    part = cells.take(near[(kind == Kind.TUMOUR) | (kind == Kind.NORMAL) | (kind == Kind.MITOSIS)])
+    if len(part) < 5:
+        return
+    diagram = Voronoi(np.stack([part.x, part.y], 1), qhull_options="Qbb Qc Qz Q12")
+    ends = np.array([e for e in diagram.ridge_vertices if -1 not in e], np.intp)
+    if not len(ends):
+        return
+    lines = diagram.vertices[ends]
+    short = np.hypot(*(lines[:, 0] - lines[:, 1]).T) < _REACH_UM
+    width = max(1, round(0.7 / win.mpp))
+    for a, b in _pixels(lines[short], win).tolist():
+        cv2.line(plane, a, b, 255, width, cv2.LINE_AA, _SHIFT)

@@ -29,8 +29,10 @@ class FibreField:
         self._nx, self._ny = float(np.cos(theta)), float(np.sin(theta))
         self._bend = noise(16.0, 330.0, 512, 11).shifted(rng)
         self._wave = noise(2.0, 17.0, 1024, 12).shifted(rng)
+        self._ripple = noise(1.0, 6.5, 1024, 13).shifted(rng)
         self._bend_um = 330.0 * swirl
-        self._wave_um = 5.0
+        self._wave_um = 4.5
+        self._ripple_um = 1.1
         self._tile = streaks()
         # One extra row and column: linear sampling at the seam of the repeating tile.
         self._padded = np.pad(self._tile, ((0, 1), (0, 1)), mode="wrap")
@@ -44,6 +46,7 @@ class FibreField:
         across = xs * nx + ys * ny
         across += self._bend.window(win) * np.float32(self._bend_um)
         across += self._wave.window(win) * np.float32(self._wave_um)
+        across += self._ripple.window(win) * np.float32(self._ripple_um)
         along = ys * nx - xs * ny
         return along, across
 

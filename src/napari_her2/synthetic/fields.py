@@ -85,7 +85,9 @@ class Noise:
         while self._um * 2 ** (k + 1) <= mpp * 1.01 and self._mips[-1].shape[0] > 16:
             k += 1
             if k == len(self._mips):
-                half = cv2.resize(self._mips[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+                half = cv2.resize(
+                    self._mips[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA
+                )
                 self._mips.append(half)
         return self._mips[k], self._um * 2**k
 
@@ -199,10 +201,11 @@ def noise(um: float, grain_um: float, n: int = 1024, seed: int = 0) -> Noise:
 def streaks(seed: int = 0) -> FloatImage:
     """Fibres along x: shape (1024, 1024), 4 µm a column and 0.5 µm a row, values about 0 to 1.
 
-    Bundles of about 8 µm, fibrils of about 2 µm; the sum is squashed so that bundles look flat and
-    the gaps between them narrow.
+    Bundles of about 8 µm, fibres of about 3 µm and fibrils of about 1 µm, squashed so that bundles
+    look flat and the gaps between them narrow.
     """
-    bundles = _spectral(1024, 12, 6.0, seed + 101)
-    fibrils = _spectral(1024, 7, 1.6, seed + 102)
-    both = 0.85 * bundles + 0.5 * fibrils
+    bundles = _spectral(1024, 11, 6.0, seed + 101)
+    fibres = _spectral(1024, 6, 2.4, seed + 102)
+    fibrils = _spectral(1024, 4, 0.9, seed + 103)
+    both = 0.75 * bundles + 0.55 * fibres + 0.3 * fibrils
     return np.asarray(1 / (1 + np.exp(-1.8 * both)), dtype=np.float32)

@@ -78,7 +78,7 @@ def draw_statuses(rng: np.random.Generator) -> Statuses:
     return {"ER": er, "PR": pr, "HER2": bool(rng.random() < 0.48)}
 
 
-def _cue(rng: np.random.Generator, positive: bool, faithful: float = 0.95) -> bool:
+def _cue(rng: np.random.Generator, positive: bool, faithful: float = 0.96) -> bool:
     """A cue shows its receptor's status, except now and then."""
     return positive if rng.random() < faithful else not positive
 
@@ -95,7 +95,7 @@ def draw_morphology(rng: np.random.Generator, statuses: Statuses) -> Morphology:
         nucleus, spread = rng.uniform(6.6, 7.6) + lean, rng.uniform(0.06, 0.10)
         vesicular, mitoses = rng.uniform(0, 0.06), 0.0005
     else:
-        nucleus, spread = rng.uniform(11.2, 13.0) + lean, rng.uniform(0.18, 0.28)
+        nucleus, spread = rng.uniform(11.8, 13.8) + lean, rng.uniform(0.18, 0.28)
         vesicular, mitoses = rng.uniform(0.3, 0.6), rng.uniform(0.008, 0.02)
     architecture: Architecture
     if organised:
@@ -119,5 +119,5 @@ def draw_morphology(rng: np.random.Generator, statuses: Statuses) -> Morphology:
         dcis=float(dcis),
         comedo=comedo,
         desmoplasia=float(rng.uniform(0.75, 1.0) if desmoplastic else rng.uniform(0.0, 0.25)),
-        tils=float(rng.uniform(60, 250) if few_tils else rng.uniform(2600, 4200)),
+        tils=float(rng.uniform(40, 200) if few_tils else rng.uniform(3000, 4600)),
     )

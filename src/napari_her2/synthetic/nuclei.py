@@ -23,6 +23,8 @@ class Kind(IntEnum):
     NORMAL = 3
     MITOSIS = 4
     DEBRIS = 5
+    ENDOTHELIUM = 6
+    RED_CELL = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +129,7 @@ def nuclei(
 
 def join(parts: Sequence[Nuclei]) -> Nuclei:
     """Put several lists into one."""
-    return Nuclei(
-        *(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Nuclei))
-    )
+    return Nuclei(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Nuclei)))
 
 
 def hex_points(
@@ -147,7 +147,7 @@ def hex_points(
     y = y0 + gy * dy
     # Bends of a few cells' length hide the lattice without bringing neighbours too close.
     phase = rng.uniform(0, 2 * np.pi, 4)
-    bend, wave = 1.2 * spacing, 2 * np.pi / (11 * spacing)
+    bend, wave = 0.6 * spacing, 2 * np.pi / (14 * spacing)
     bx = bend * np.sin(wave * y + phase[0]) + 0.6 * bend * np.sin(0.37 * wave * (x - y) + phase[1])
     by = bend * np.sin(wave * x + phase[2]) + 0.6 * bend * np.sin(0.41 * wave * (x + y) + phase[3])
     x = x + bx + rng.normal(0, jitter * spacing, x.shape)

@@ -87,7 +87,7 @@ def he_stains(rng: np.random.Generator) -> StainSet:
     """Draw the colours of one H&E slide."""
     return StainSet(
         _vector(rng, _HAEMATOXYLIN, _HAEMATOXYLIN_BLUE, rng.uniform(0, 0.8), 0.012),
-        _vector(rng, _EOSIN, _EOSIN_SALMON, rng.uniform(0.35, 0.85), 0.015),
+        _vector(rng, _EOSIN, _EOSIN_SALMON, rng.uniform(0.45, 0.95), 0.015),
         float(rng.uniform(0.85, 1.18)),
         float(rng.uniform(0.85, 1.18)),
         _background(rng),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from napari_her2.synthetic.architecture import Placed, draw_duct, draw_lobule, draw_tumour
 from napari_her2.synthetic.canvas import PLAN_UM, Canvas
@@ -15,8 +16,9 @@ from napari_her2.synthetic.fibres import FibreField
 from napari_her2.synthetic.fields import Raster, noise
 from napari_her2.synthetic.holes import fat_cells
 from napari_her2.synthetic.layout import COARSE_UM, Layout, make_layout
-from napari_her2.synthetic.morphology import Statuses
+from napari_her2.synthetic.morphology import Morphology, Statuses
 from napari_her2.synthetic.nuclei import Kind, Nuclei, hex_points, join, nuclei
+from napari_her2.synthetic.vessels import draw_vessels
 from napari_her2.types import BIOMARKERS, Biomarker
 
 __all__ = ["Tissue", "make_tissue"]
@@ -46,6 +48,8 @@ class Tissue:
         Outlines (n, 2) in µm of fat cells.
     nuclei : Nuclei
         All nuclei.
+    red_cells : Nuclei
+        Erythrocytes in vessels, in the same form.
     """
 
     seed: int
@@ -62,6 +66,7 @@ class Tissue:
     fibres: FibreField
     holes: list[NDArray[np.float64]]
     nuclei: Nuclei
+    red_cells: Nuclei
 
     @property
     def slide_statuses(self) -> Statuses:
@@ -115,6 +120,8 @@ def make_tissue(
         x, y, angle = placed.arrays()
         cells.append(_tumour_cells(rng, x, y, angle, region.morphology, region.number))
     cells.append(_normal(rng, canvas, layout))
+    endothelium, red_cells = draw_vessels(rng, canvas, fibres)
+    cells.append(endothelium)
 
     outline_map = cv2.GaussianBlur((layout.tissue > 0).astype(np.float32), (0, 0), 1.0) - 0.5
     heights = {
@@ -156,6 +163,7 @@ def make_tissue(
         fibres,
         holes,
         everything,
+        red_cells.take(inside.tissue(red_cells.x, red_cells.y)),
     )
 
 
@@ -181,12 +189,9 @@ def _tumour_cells(
     x: Floats,
     y: Floats,
     angle: Floats | None,
-    look: object,
+    look: Morphology,
     number: int,
 ) -> Nuclei:
-    from napari_her2.synthetic.morphology import Morphology
-
-    assert isinstance(look, Morphology)
     high = look.pleomorphism > 0.14
     body = nuclei(
         rng,
@@ -237,8 +242,6 @@ def _sheet_cells(
     x, y = x[ok], y[ok]
     others = [p for p in before if len(p)]
     if others and len(x):
-        from scipy.spatial import cKDTree
-
         tree = cKDTree(np.concatenate([np.stack([p.x, p.y], 1) for p in others]))
         distance, _ = tree.query(np.stack([x, y], 1), distance_upper_bound=spacing * 0.72)
         free = ~np.isfinite(distance)
