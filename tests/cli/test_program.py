@@ -15,7 +15,7 @@ import pytest
 
 from napari_her2 import __version__
 from napari_her2.cli import app
-from napari_her2.cli.options import MPP, ROI
+from napari_her2.cli.options import read_mpp, read_roi
 from napari_her2.cli.output import clean_stdout, emit, plain
 from napari_her2.cli.signals import cancel_on_interrupt
 from napari_her2.errors import NotASlideError, UnknownMppError
@@ -120,9 +120,12 @@ def test_plain_turns_arrays_and_paths_into_json(tmp_path):
 
 
 def test_options_read_numbers():
-    assert MPP.convert("0.23", None, None) == 0.23
-    assert MPP.convert("0.23,0.25", None, None) == (0.23, 0.25)
-    assert ROI.convert("1,2,30,40", None, None) == Region(1, 2, 30, 40)
+    assert read_mpp("0.23") == 0.23
+    assert read_mpp("0.23,0.25") == (0.23, 0.25)
+    assert read_roi("1,2,30,40") == Region(1, 2, 30, 40)
+    for wrong in ("1,2,3", "a,b,c,d", "0,0,0,5"):
+        with pytest.raises(click.BadParameter, match="level-0 pixels"):
+            read_roi(wrong)
 
 
 def test_third_party_logs_stay_quiet_unless_asked_for(run_here, capfd, monkeypatch):

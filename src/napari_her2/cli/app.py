@@ -12,7 +12,6 @@ import click
 
 from napari_her2 import __version__
 from napari_her2.errors import Her2Error
-from napari_her2.messages import NOTICE
 from napari_her2.settings import LOGGER
 
 __all__ = ["CANCELLED", "cli", "run"]
@@ -115,8 +114,3 @@ def run(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     return code if isinstance(code, int) else 0
-
-
-def notice() -> None:
-    """Put the research-use notice on stderr."""
-    click.echo(NOTICE, err=True)

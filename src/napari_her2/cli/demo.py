@@ -28,7 +28,7 @@ def demo(headless: bool, out: Path, as_json: bool) -> int:
     report, pictures and demo.json into the folder.
     """
     if not headless and not as_json and has_display():
-        from napari_her2._qt.app import open_demo
+        from napari_her2._qt.demo import open_demo
 
         return int(open_demo() or 0)
     with clean_stdout():

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the types they are read as."""
+"""Options that several commands share, and how their values are read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from napari_her2.geometry import Region
 
-__all__ = ["MPP", "ROI", "SLIDE", "json_option", "mpp_option", "roi_option"]
+__all__ = ["SLIDE", "json_option", "mpp_option", "read_mpp", "read_roi", "roi_option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -18,48 +18,38 @@ SLIDE: Final = click.Path(path_type=Path)
 """A slide: a file or a folder. Whether it is there is the slide layer's business (exit code 3)."""
 
 
-class _Mpp(click.ParamType):
-    """``0.23`` or ``0.23,0.25`` (x, y)."""
+def read_mpp(text: str) -> float | tuple[float, float]:
+    """Read a pixel size: ``0.23``, or ``0.23,0.25`` for x and y.
 
-    name = "µm/px"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float | tuple[float, float]:
-        if isinstance(value, (float, tuple)):
-            return value
-        try:
-            numbers = [float(part) for part in str(value).split(",")]
-        except ValueError:
-            numbers = []
-        if len(numbers) not in {1, 2}:
-            self.fail(f"{value!r} is neither a number nor two numbers X,Y", param, ctx)
-        return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
-
-
-class _Roi(click.ParamType):
-    """``X,Y,W,H`` in level-0 pixels."""
-
-    name = "X,Y,W,H"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Region:
-        if isinstance(value, Region):
-            return value
-        try:
-            x, y, width, height = (float(part) for part in str(value).split(","))
-            return Region(x, y, width, height)
-        except ValueError:
-            self.fail(
-                f"{value!r} is not X,Y,W,H in level-0 pixels with a width and height above 0",
-                param,
-                ctx,
-            )
+    Raises
+    ------
+    click.BadParameter
+        If it is neither.
+    """
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in {1, 2}:
+        msg = f"{text!r} is neither a number nor two numbers X,Y"
+        raise click.BadParameter(msg)
+    return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
 
 
-MPP: Final = _Mpp()
-ROI: Final = _Roi()
+def read_roi(text: str) -> Region:
+    """Read a rectangle ``X,Y,W,H`` in level-0 pixels.
+
+    Raises
+    ------
+    click.BadParameter
+        If it is none.
+    """
+    try:
+        x, y, width, height = (float(part) for part in text.split(","))
+        return Region(x, y, width, height)
+    except ValueError:
+        msg = f"{text!r} is not X,Y,W,H in level-0 pixels with a width and height above 0"
+        raise click.BadParameter(msg) from None
 
 
 def json_option(command: F) -> F:
@@ -73,7 +63,8 @@ def mpp_option(command: F) -> F:
     """Add ``--mpp``."""
     return click.option(
         "--mpp",
-        type=MPP,
+        type=read_mpp,
+        metavar="M",
         help="Pixel size in µm per pixel (or X,Y) where the slide does not state it.",
     )(command)
 
@@ -81,5 +72,8 @@ def mpp_option(command: F) -> F:
 def roi_option(command: F) -> F:
     """Add ``--roi``."""
     return click.option(
-        "--roi", type=ROI, help="Only this rectangle, level-0 pixels from the top-left corner."
+        "--roi",
+        type=read_roi,
+        metavar="X,Y,W,H",
+        help="Only this rectangle, level-0 pixels from the top-left corner.",
     )(command)

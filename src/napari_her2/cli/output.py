@@ -33,7 +33,9 @@ def plain(value: Any) -> Any:
     return value
 
 
-def emit(document: Mapping[str, Any], lines: Iterable[str], *, as_json: bool) -> None:
+def emit(
+    document: Mapping[str, Any], lines: Iterable[str], *, as_json: bool, result: bool = True
+) -> None:
     """Print a result.
 
     Parameters
@@ -44,8 +46,12 @@ def emit(document: Mapping[str, Any], lines: Iterable[str], *, as_json: bool) ->
         What a person reads instead.
     as_json : bool
         Whether ``--json`` was given.
+    result : bool
+        Whether there is anything to interpret; only then the notice goes to stderr, so that an
+        error is one sentence and nothing else.
     """
-    click.echo(NOTICE, err=True)
+    if result:
+        click.echo(NOTICE, err=True)
     if as_json:
         # ASCII only, so that no terminal encoding and no odd file name can break the document.
         click.echo(json.dumps(plain({**document, "notice": NOTICE}), indent=2, allow_nan=False))

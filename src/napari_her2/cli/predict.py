@@ -94,7 +94,8 @@ def predict_command(
             scheduler=scheduler or os.environ.get("NAPARI_HER2_SCHEDULER"),
             insecure=insecure_scheduler,
         )
-    emit(_document(documents), _lines(documents), as_json=as_json)
+    any_result = any(d["status"] != "failed" for d in documents)
+    emit(_document(documents), _lines(documents), as_json=as_json, result=any_result)
     return code
 
 

@@ -57,6 +57,9 @@ class ProgressLine:
         fresh = stage != self._stage
         finished = event.total > 0 and event.done == event.total
         pause = _REDRAW_EVERY if self._live else _LOG_EVERY
+        # In a log the short stages before scoring would only stand in front of an error's sentence.
+        if not self._live and event.stage != "scoring":
+            return
         if not fresh and not (finished and self._live) and now - self._last < pause:
             return
         self._stage, self._last = stage, now

@@ -26,7 +26,14 @@ from napari_her2.results.atomic import write_bytes
 from napari_her2.results.heatmap import Heatmap, read_heatmap
 from napari_her2.slides import open_slide
 
-__all__ = ["Picture", "pictures_of_run", "render_page", "write_report"]
+__all__ = [
+    "Picture",
+    "picture_of_slide",
+    "pictures_of_run",
+    "read_record",
+    "render_page",
+    "write_report",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,21 +115,35 @@ def pictures_of_run(
     run_dir : Path
         The run's folder.
     record : mapping
-        Content of ``run.json``; says where the slide lies and which pixel size was used.
+        Content of ``run.json``; says which pixel size was used.
 
     Raises
     ------
     Her2Error
         If the slide or a heatmap can't be read.
     """
-    slide_record = record.get("slide", {})
-    path = Path(document.get("path") or slide_record["path"])
-    mpp = slide_record.get("mpp") or {}
+    path = Path(document["slide"])
+    mpp = record.get("slide", {}).get("mpp") or {}
     given = (mpp["x"], mpp["y"]) if mpp.get("source") == "user" else None
-    maps = [read_heatmap(run_dir / r["heatmap"]) for r in document["results"] if r.get("heatmap")]
+    names = [Path(r["heatmap"]).name for r in document["results"] if r.get("heatmap")]
+    # By name: the folder may have been moved since the document was written.
+    maps = [read_heatmap(run_dir / "heatmaps" / name) for name in names]
     with open_slide(path, mpp=given) as slide:
         view = overview(slide)
-    return _draw(view, maps, str(document["slide"]), document.get("status") == "cancelled")
+    return _draw(view, maps, str(document["slide_id"]), document.get("status") == "cancelled")
+
+
+def picture_of_slide(path: Path, caption: str) -> Picture:
+    """Draw a slide alone.
+
+    Raises
+    ------
+    Her2Error
+        If it can't be read.
+    """
+    with open_slide(path) as slide:
+        view = overview(slide)
+    return Picture("slide", caption, png_bytes(slide_view(view, "Research use only")))
 
 
 def _draw(view: Overview, maps: Sequence[Heatmap], slide_id: str, partial: bool) -> list[Picture]:

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from napari_her2.layers.colours import PROBABILITY, UNREADABLE_RGB, colour_table
 from napari_her2.results.heatmap import Heatmap
 from napari_her2.slides.base import Slide
 from napari_her2.types import RgbImage
 
 __all__ = ["Overview", "heatmap_view", "nice_length", "overview", "png_bytes", "slide_view"]
 
+BLUE_RED: Final = ("1F4FA0", "6FA8DC", "F4F1EC", "EE9A6B", "A81428")
+UNREADABLE_RGB: Final = (0x4C, 0x2F, 0xC3)
 _LONGEST: Final = 1200
 _OPACITY: Final = 0.55
 _STRIP: Final = 74
@@ -109,7 +110,7 @@ def heatmap_view(view: Overview, heatmap: Heatmap, caption: str) -> Image.Image:
     """
     role = "positive" if "positive" in heatmap.class_roles else next(iter(heatmap.class_roles))
     values, unread = _sample(view, heatmap, heatmap.role(role))
-    table = colour_table(PROBABILITY)
+    table = _colour_table()
     seen = np.isfinite(values)
     index = np.zeros(values.shape, np.intp)
     index[seen] = np.clip(np.round(values[seen] * (len(table) - 1)), 0, len(table) - 1)
@@ -166,6 +167,15 @@ def _hatch(rgb: RgbImage, where: NDArray[np.bool_]) -> RgbImage:
     out[rows, cols] = (236, 236, 236)
     out[rows[stripe], cols[stripe]] = UNREADABLE_RGB
     return out
+
+
+@lru_cache(maxsize=1)
+def _colour_table() -> NDArray[np.uint8]:
+    """Blue low to red high: 256 colours, shape (256, 3)."""
+    stops = np.array([tuple(bytes.fromhex(c)) for c in BLUE_RED], dtype=float)
+    at = np.linspace(0, len(stops) - 1, 256)
+    planes = [np.interp(at, np.arange(len(stops)), stops[:, i]) for i in range(3)]
+    return np.round(np.stack(planes, axis=1)).astype(np.uint8)
 
 
 @lru_cache(maxsize=4)

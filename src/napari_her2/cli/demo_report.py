@@ -1,0 +1,93 @@
+"""The demo without a window: predict the sample slides, leave a page, pictures and a document."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from napari_her2._contrib.samples import SAMPLES
+from napari_her2.cli.output import plain
+from napari_her2.cli.running import run_requests
+from napari_her2.messages import NOTICE
+from napari_her2.pipelines.request import PredictRequest
+from napari_her2.reporting.report import (
+    Picture,
+    picture_of_slide,
+    pictures_of_run,
+    read_record,
+    render_page,
+)
+from napari_her2.reporting.words import slide_lines
+from napari_her2.results.atomic import write_bytes, write_json
+from napari_her2.synthetic.samples import sample_path
+from napari_her2.types import BIOMARKERS
+
+__all__ = ["run_demo"]
+
+_TITLE = "napari-her2 demo: synthetic sample slides"
+
+
+def run_demo(out: Path) -> tuple[dict[str, Any], list[str], int]:
+    """Predict ER, PR and HER2 on the sample H&E slides and show the other samples.
+
+    Parameters
+    ----------
+    out : Path
+        Gets ``report.html``, ``demo.json``, ``views/*.png`` and ``runs/``.
+
+    Returns
+    -------
+    dict, list of str, int
+        The document, lines for a person, the exit code.
+    """
+    began = time.monotonic()
+    slides = {key: sample_path(key) for key in SAMPLES}
+    requests = [
+        PredictRequest(slide=path, model_ids=BIOMARKERS, out=out / "runs")
+        for key, path in slides.items()
+        if key.startswith("he-")
+    ]
+    documents, code = run_requests(requests)
+    order = {str(r.slide): i for i, r in enumerate(requests)}
+    documents.sort(key=lambda d: order.get(str(d["slide"]), len(order)))
+    records, pictures = [], []
+    for document in documents:
+        run_dir = document.get("run_dir")
+        record = read_record(Path(run_dir)) if run_dir else {}
+        records.append(record)
+        pictures.append(pictures_of_run(document, Path(run_dir), record) if run_dir else [])
+    shown = []
+    for key, path in slides.items():
+        if not key.startswith("he-"):
+            shown.append({"slide": path, "slide_id": path.stem, "status": "shown"})
+            pictures.append([picture_of_slide(path, SAMPLES[key])])
+            records.append({})
+    views = _write_views(out / "views", [*documents, *shown], pictures)
+    page = render_page([*documents, *shown], pictures, records, title=_TITLE)
+    write_bytes(out / "report.html", page.encode("utf-8"))
+    document = {
+        "slides": documents,
+        "shown": shown,
+        "report": out / "report.html",
+        "views": views,
+        "seconds": round(time.monotonic() - began, 1),
+        "notice": NOTICE,
+    }
+    write_json(out / "demo.json", plain(document))
+    lines = [line for d in documents for line in slide_lines(d)]
+    lines += ["", f"report: {out / 'report.html'}", f"pictures: {out / 'views'}"]
+    return document, lines, code
+
+
+def _write_views(
+    folder: Path, documents: list[dict[str, Any]], pictures: list[list[Picture]]
+) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for document, several in zip(documents, pictures, strict=True):
+        for picture in several:
+            path = folder / f"{document['slide_id']}-{picture.name}.png"
+            write_bytes(path, picture.png)
+            paths.append(path)
+    return paths
