@@ -179,3 +179,26 @@ def fake_model(
     stage2 = RatioHistogramAggregator(0, 1, 5, (0.5,) + (0.1,) * 10, -1.0, threshold)
     model = FakeModel(card, pause=pause, memory=memory)
     return FakeLoaded(card, model, stage2 if aggregator else None)
+
+
+def serve_poisoned(pipe: object, threads: int) -> None:
+    """A worker that dies over any slide called poison, as with a decoder that crashes."""
+    import signal
+
+    from napari_her2.pipelines import executors, processes
+
+    real = executors.guarded
+
+    def guarded(request, *args):  # type: ignore[no-untyped-def]
+        if "poison" in request.slide.name:
+            os.kill(os.getpid(), signal.SIGKILL)
+        # Dies once, in the middle, on the slide called stumble.
+        marker = request.slide.with_suffix(".died")
+        for n, event in enumerate(real(request, *args)):
+            if "stumble" in request.slide.name and n == 9 and not marker.exists():
+                marker.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield event
+
+    executors.guarded = guarded
+    processes.serve(pipe, threads)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import time
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,13 +20,22 @@ from napari_her2.types import Probs
 __all__ = ["BatchScorer"]
 
 
+_CALL_SECONDS: Final = 0.7
+"""A call of a model should take no longer, so that a stop is heard within two seconds."""
+
+
 class BatchScorer:
     """Runs the models of a group over tiles.
+
+    On a processor a tile's score is the same in any batch, so slow models get fewer tiles at a
+    time; on other devices a batch stays whole, because there its size shows in the last digits.
 
     Parameters
     ----------
     group : ModelGroup
         The models.
+    device : str
+        ``cpu`` or another.
     cancel : CancelToken
         Asked before each model, so that a slow model delays a stop by one call at most.
 
@@ -32,9 +45,12 @@ class BatchScorer:
         Sentences about smaller batches, each once.
     """
 
-    def __init__(self, group: ModelGroup, cancel: CancelToken) -> None:
+    def __init__(self, group: ModelGroup, device: str, cancel: CancelToken) -> None:
         self._group = group
         self._cancel = cancel
+        self._may_cut = device == "cpu"
+        self._at_once = os.cpu_count() or 1
+        self._steps: dict[str, int] = {}
         self._limits: dict[str, int] = {}
         self.notes: list[str] = []
 
@@ -78,7 +94,8 @@ class BatchScorer:
         while at < len(tiles):
             if self._cancel.is_set():
                 return None
-            chunk = tiles[at : at + self._limits.get(model_id, len(tiles))]
+            chunk = tiles[at : at + self._step(model_id, len(tiles))]
+            began = time.perf_counter()
             try:
                 scored = model.tile_model.predict(chunk)
             except MemoryError:
@@ -89,8 +106,14 @@ class BatchScorer:
                     "bad_weights", model=model_id, reason="what it gives are no probabilities"
                 )
             out[at : at + len(chunk)] = scored
+            if self._may_cut:
+                per_tile = max(time.perf_counter() - began, 1e-6) / len(chunk)
+                self._steps[model_id] = max(self._at_once, int(_CALL_SECONDS / per_tile))
             at += len(chunk)
         return out
+
+    def _step(self, model_id: str, n: int) -> int:
+        return min(n, self._limits.get(model_id, n), self._steps.get(model_id, n))
 
     def _halve(self, model_id: str, n: int) -> None:
         if n <= 1:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from napari_her2.errors import Her2Error, StainMismatchError, UnknownMppError, WrongMppError
 from napari_her2.messages import tr
@@ -29,10 +30,15 @@ __all__ = [
     "pixel_size",
 ]
 
-BATCH_CPU = 4
-BATCH_CUDA = 32
-"""Fixed, so that a resumed run makes the same batches. Four full-width tiles take about a second on
-two cores, which keeps cancelling within two."""
+BATCH_CUDA: Final = 32
+
+
+def cpu_batch() -> int:
+    """Tiles at once on a processor: a few for each core, fixed for a computer.
+
+    Fixed, so that a resumed run makes the same batches; small, so that the map grows visibly.
+    """
+    return min(32, max(4, 2 * (os.cpu_count() or 1)))
 
 
 class Loaded(Protocol):
@@ -182,7 +188,7 @@ def make_plan(request: PredictRequest, mpp: PixelSize, source: ModelSource) -> P
     if not loaded:
         raise failed[0].error
     device = _device(next(iter(loaded.values())).tile_model)
-    batch = request.batch_size or (BATCH_CPU if device == "cpu" else BATCH_CUDA)
+    batch = request.batch_size or (cpu_batch() if device == "cpu" else BATCH_CUDA)
     groups = _group(list(loaded.values()), request.stride_um)
     return Plan(groups, failed, digests, _names(loaded), device, max(1, batch))
 

@@ -193,11 +193,12 @@ class _SlideRun:
         yield from self._lay_open()
         started, done_before = time.monotonic(), self.tiles_done
         written = started
+        device = self.plan.device if self.plan is not None else "cpu"
         for scores in self.scores:
             todo = scores.todo
             if not todo or self.cancel.is_set():
                 continue
-            scorer = BatchScorer(scores.group, self.cancel)
+            scorer = BatchScorer(scores.group, device, self.cancel)
             reader = TileReader(slide, scores.group.spec)
             self._note_enlarged(reader, scores)
             with _tiles(reader, scores, todo, self.cancel) as tiles:
