@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -139,3 +140,10 @@ def test_each_news_fragment_is_short():
     for path in fragments:
         words = path.read_text(encoding="utf-8").split()
         assert 4 <= len(words) <= 120, f"{path.name}: {len(words)} words"
+
+
+def test_the_models_page_holds_the_cards_figures():
+    done = subprocess.run(
+        [sys.executable, str(REPO / "scripts" / "model_figures.py"), "--check"], check=False
+    )
+    assert done.returncode == 0, "run scripts/model_figures.py"
