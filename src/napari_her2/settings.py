@@ -28,7 +28,8 @@ class Settings:
     cache_dir : Path
         Things that can be made again. Environment: ``NAPARI_HER2_CACHE``.
     tile_cache_bytes : int
-        Decoded tiles kept for display, per process, all slides together; 256 MiB.
+        Memory that showing slides may take, per process, all slides together; 256 MiB. Tiles kept
+        are its larger part, buffers on the way to the screen the rest.
         Environment: ``NAPARI_HER2_TILE_CACHE_MB``.
     probe_seconds : float
         How long a child process may take to open a slide before the viewer gives it up.

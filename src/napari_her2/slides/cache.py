@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -13,8 +14,10 @@ from napari_her2.settings import get_settings
 
 __all__ = ["CacheStats", "TileCache", "cache_stats", "new_token", "shared_cache"]
 
-_BESIDE = 48 * 2**20
-"""OpenSlide's own cache and the tiles being decoded; they count towards the setting too."""
+_BESIDE = 96 * 2**20
+"""What showing a slide takes beside kept tiles, measured in a viewer: OpenSlide and its cache,
+decoders, the window being put together and its copy on the way to the screen. It counts towards
+the setting too, so that a process grows by about the setting and not by more."""
 
 _TOKENS = itertools.count(1)
 
@@ -110,6 +113,16 @@ def shared_cache() -> TileCache:
         if _shared is None or _shared.limit != limit:
             _shared = TileCache(limit)
         return _shared
+
+
+def _forget() -> None:
+    """Start afresh in a forked process: the parent's lock may be held for ever there."""
+    global _shared, _shared_lock
+    _shared, _shared_lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def cache_stats() -> CacheStats:

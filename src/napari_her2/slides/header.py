@@ -136,9 +136,9 @@ class _Parser:
         while link:
             entries, following = self._directory(link, seen)
             found.append((link, entries))
-            for child in self.integers(entries, _SUB_DIRECTORIES).tolist():
-                # What follows a sub-directory is ignored, as readers do: it is listed itself.
-                found.append((child, self._directory(child, seen)[0]))
+            # What follows a sub-directory is ignored, as readers do: it is listed itself.
+            children = self.integers(entries, _SUB_DIRECTORIES).tolist()
+            found.extend((child, self._directory(child, seen)[0]) for child in children)
             link = following
         if not found:
             reason = "it holds no image"

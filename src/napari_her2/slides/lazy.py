@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
@@ -90,6 +91,17 @@ def _block(
     if pixels.faulty:
         raise TileReadError("tile_unreadable", name=slide.slide_id, reason=pixels.reason)
     return pixels.rgb
+
+
+def _forget() -> None:
+    """Open slides anew in a forked process: handles are not shared between processes."""
+    global _lock
+    _open.clear()
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def _opened(spec: SlideSpec) -> Slide:

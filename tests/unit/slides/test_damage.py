@@ -11,7 +11,7 @@ import pytest
 
 from napari_her2.errors import Her2Error
 from napari_her2.slides import display_levels, open_slide
-from napari_her2.slides.base import Slide
+from napari_her2.slides.base import NOT_SCANNED, Slide
 
 HATCH = (0x4C, 0x2F, 0xC3)
 
@@ -174,6 +174,27 @@ def test_image_that_does_not_decode_is_hatched(tmp_path: Path, image: np.ndarray
         assert got.faulty
         shown = display_levels(slide)[0][:64, :64].reshape(-1, 3)
         assert {tuple(c) for c in np.unique(shown, axis=0).tolist()} == {HATCH, (128, 128, 128)}
+
+
+def test_transparent_parts_are_not_scanned_and_shown_flat(
+    tmp_path: Path, image: np.ndarray
+) -> None:
+    import imagecodecs
+
+    rgba = np.dstack([image, np.full(image.shape[:2], 255, np.uint8)])
+    rgba[:300, :300, 3] = 0
+    path = tmp_path / "core.png"
+    path.write_bytes(imagecodecs.png_encode(rgba))
+    with open_slide(path) as slide:
+        got = slide.read(0, 200, 200, 200, 200)
+        assert got.missing is not None
+        assert got.missing[:100, :100].all()
+        assert got.missing.sum() == 100 * 100
+        assert got.reason == NOT_SCANNED
+        assert not got.faulty
+        level = display_levels(slide)[0]
+        assert (level[0:300, 0:300] == 214).all()
+        assert level.errors == ()
 
 
 def test_failed_tiles_are_tried_again_later(aperio: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import made_slides as made
@@ -155,6 +156,24 @@ def test_reading_the_coarsest_level_does_not_read_level_0(tmp_path: Path) -> Non
         levels = display_levels(slide)
         levels[-1][:]
         assert 0 not in asked
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_can_still_show_a_slide(aperio_made: Path) -> None:
+    import multiprocessing
+
+    with open_slide(aperio_made) as slide:
+        display_levels(slide)[0][:]
+    process = multiprocessing.get_context("fork").Process(target=_show, args=(aperio_made,))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+
+
+def _show(path: Path) -> None:
+    with open_slide(path) as slide:
+        assert display_levels(slide)[0][:].shape == (901, 1201, 3)
 
 
 def test_threads_read_the_same(aperio_made: Path) -> None:
