@@ -147,3 +147,15 @@ def test_the_models_page_holds_the_cards_figures():
         [sys.executable, str(REPO / "scripts" / "model_figures.py"), "--check"], check=False
     )
     assert done.returncode == 0, "run scripts/model_figures.py"
+
+
+def test_every_promise_names_a_test_that_exists():
+    page = (REPO / "docs" / "reliability.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", page)
+    assert len(named) > 40
+    missing = [
+        f"{path}::{name}"
+        for path, name in named
+        if f"def {name}(" not in (REPO / path).read_text(encoding="utf-8")
+    ]
+    assert not missing
