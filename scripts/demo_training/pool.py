@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,24 @@ TILE_MPP = 2.0
 LABEL_UM = 16.0
 LABEL_PX = round(LABEL_UM / TILE_MPP)
 BIOMARKERS = ("ER", "PR", "HER2")
-TRAIN_SOURCE_MPP = (1.0, 1.0, 2.0, 0.5)
-"""Pixel sizes training scenes are drawn at in turn before they are reduced to 2 µm/px, so that
-slides of any resolution look alike to the network."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Seeds of one part of the material; parts share no seed.
+
+    Sizes and source pixel sizes take turns. Slides of every source are reduced to 2 µm/px, so that
+    the network learns from the same tissue as scanned at 20x, 10x and 5x.
+    """
+
+    seeds: tuple[int, ...]
+    sizes_um: tuple[float, ...]
+    sources_mpp: tuple[float, ...]
+
+
+TRAIN = Split(tuple(range(1000, 1120)), (2400, 3200, 4000), (1.0, 2.0, 1.0, 2.0, 0.5))
+TUNE = Split(tuple(range(2000, 2040)), (4000,), (1.0,))
+TEST = Split(tuple(range(9000, 9048)), (4800,), (1.0, 1.0, 1.0, 0.5))
 
 
 @dataclass(frozen=True)
@@ -71,19 +86,14 @@ def _draw(job: tuple[int, float, float, Path]) -> Path:
     return target
 
 
-def build(
-    seeds: Sequence[int],
-    sizes_um: Sequence[float],
-    sources_mpp: Sequence[float],
-    cache: Path,
-    processes: int = 2,
-) -> list[Path]:
-    """Draw slides that are not in the cache yet; sizes and source pixel sizes take turns."""
+def build(split: Split, cache: Path, processes: int = 2) -> list[Path]:
+    """Draw the slides of a split that are not in the cache yet."""
     cache.mkdir(parents=True, exist_ok=True)
     jobs = []
-    for i, seed in enumerate(seeds):
-        size, mpp = sizes_um[i % len(sizes_um)], sources_mpp[i % len(sources_mpp)]
-        jobs.append((seed, size, mpp, cache / f"{seed}-{size:.0f}-{mpp:g}"))
+    for i, seed in enumerate(split.seeds):
+        size = split.sizes_um[i % len(split.sizes_um)]
+        mpp = split.sources_mpp[i % len(split.sources_mpp)]
+        jobs.append((seed, size, mpp, cache / f"{seed}-{size:g}-{mpp:g}"))
     started = time.monotonic()
     out = []
     with multiprocessing.get_context("spawn").Pool(processes) as workers:
@@ -92,6 +102,14 @@ def build(
             if i % 20 == 0 or i == len(jobs):
                 print(f"{i}/{len(jobs)} slides, {time.monotonic() - started:.0f} s", flush=True)
     return out
+
+
+def cache_folder(given: Path | None) -> Path:
+    """Where drawn slides are kept: outside the repository, one folder per generator version."""
+    from napari_her2.settings import get_settings
+    from napari_her2.synthetic.he import GENERATOR
+
+    return (given or get_settings().cache_dir / "demo-training") / GENERATOR
 
 
 def load(paths: Iterable[Path]) -> list[Slide]:

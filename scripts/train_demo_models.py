@@ -1,0 +1,112 @@
+"""Trains the demo models on synthetic tissue, from seeds alone.
+
+    python scripts/train_demo_models.py                     all three, one after another
+    python scripts/train_demo_models.py --models ER         one of them
+    python scripts/evaluate_demo_models.py --write          then measures them on held-out slides
+
+Each model is a network of its own (P1: never a shared head). Slides are drawn once into a cache
+outside the repository. About 10 minutes of one core for a model and 15 for the slides. The same
+seeds give the same slides everywhere; weights agree to rounding only between kinds of processor,
+because training runs in bfloat16 where the processor has it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import torch
+from demo_training.export import write_model
+from demo_training.learn import Recipe, train
+from demo_training.pool import BIOMARKERS, TEST, TRAIN, TUNE, build, cache_folder, load
+from demo_training.scoring import score_all
+
+from napari_her2.models.aggregators import (
+    P1_STAGE2,
+    RatioHistogramAggregator,
+    fit_ratio_histogram,
+)
+from napari_her2.models.registry import DEMO_DIR
+from napari_her2.models.tile_models import load_tile_model
+from napari_her2.synthetic.he import GENERATOR
+
+VERSION = "1.0.0"
+STAGE2_TRAIN_SLIDES = 40
+"""Training slides that stage 2 is fitted on beside all tuning slides."""
+
+
+def training_text() -> str:
+    """What the card says about the material."""
+    return (
+        f"Synthetic H&E of napari_her2.synthetic, generator {GENERATOR}. Stage 1: "
+        f"{len(TRAIN.seeds)} slides, seeds {TRAIN.seeds[0]}-{TRAIN.seeds[-1]}, drawn at 0.5, 1 and "
+        f"2 um/px. Stage 2: the {len(TUNE.seeds)} tuning slides, seeds {TUNE.seeds[0]}-"
+        f"{TUNE.seeds[-1]}, and {STAGE2_TRAIN_SLIDES} of the training slides. Held out: seeds "
+        f"{TEST.seeds[0]}-{TEST.seeds[-1]}. No real tissue."
+    )
+
+
+def train_one(biomarker: str, cache: Path, out: Path) -> None:
+    """Train both stages of one model and write its folder without validation figures."""
+    paths = build(TRAIN, cache), build(TUNE, cache)
+    seed = 20 + BIOMARKERS.index(biomarker)
+    network = train(load(paths[0]), biomarker, Recipe(), seed)
+    numbers = P1_STAGE2[biomarker]
+    b, t, c = int(numbers["bins"]), float(numbers["threshold"]), float(numbers["C"])
+    blank = RatioHistogramAggregator(0, 1, b, (0.0,) * (1 + 2 * b), 0.0, t)
+
+    def write(folder: Path, aggregator: RatioHistogramAggregator) -> None:
+        write_model(
+            folder,
+            biomarker,
+            network,
+            aggregator,
+            version=VERSION,
+            training_data=training_text(),
+            validation=[],
+        )
+
+    # Stage 2 learns from what the written file gives, rounding included.
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / f"demo-{biomarker.lower()}"
+        write(folder, blank)
+        from napari_her2.models.card import read_card
+
+        tile_model = load_tile_model(read_card(folder / "card.json"), folder, "cpu")
+    every = len(paths[0]) // STAGE2_TRAIN_SLIDES
+    chosen = [*paths[0][::every][:STAGE2_TRAIN_SLIDES], *paths[1]]
+    scored = score_all(chosen, {biomarker: tile_model})
+    aggregator = fit_ratio_histogram(
+        [s.probs[biomarker] for s in scored],
+        [s.statuses[biomarker] for s in scored],
+        b=b,
+        t=t,
+        C=c,
+    )
+    print(f"{biomarker} stage 2: {aggregator.to_json()}")
+    write(out / f"demo-{biomarker.lower()}", aggregator)
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--models", nargs="+", choices=BIOMARKERS, default=list(BIOMARKERS))
+    parser.add_argument("--cache", type=Path, help="folder of drawn slides, outside the repository")
+    parser.add_argument("--out", type=Path, default=DEMO_DIR)
+    parser.add_argument("--draw-only", action="store_true", help="draw the slides and stop")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    cache = cache_folder(arguments.cache)
+    if arguments.draw_only:
+        for split in (TRAIN, TUNE, TEST):
+            build(split, cache)
+        return
+    for biomarker in arguments.models:
+        train_one(biomarker, cache, arguments.out)
+
+
+if __name__ == "__main__":
+    main()
