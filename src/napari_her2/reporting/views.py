@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from napari_her2.results.heatmap import Heatmap
+from napari_her2.slides import display_levels
 from napari_her2.slides.base import Slide
+from napari_her2.slides.pyramid import hatch
 from napari_her2.types import RgbImage
 
 __all__ = ["Overview", "heatmap_view", "nice_length", "overview", "png_bytes", "slide_view"]
 
 BLUE_RED: Final = ("1F4FA0", "6FA8DC", "F4F1EC", "EE9A6B", "A81428")
-UNREADABLE_RGB: Final = (0x4C, 0x2F, 0xC3)
 _LONGEST: Final = 1200
 _OPACITY: Final = 0.55
 _STRIP: Final = 74
@@ -61,13 +62,11 @@ def overview(slide: Slide, longest: int = _LONGEST) -> Overview:
     """
     size = slide.size
     target = max(max(size.width, size.height) / longest, 1.0)
-    # The coarsest level that still has at least the wanted pixels.
-    fitting = [v for v in slide.levels if v.downsample <= target * 1.001]
-    level = max(fitting, key=lambda v: v.downsample)
-    pixels = slide.read(level.index, 0, 0, level.width, level.height)
-    rgb = pixels.rgb
-    if pixels.missing is not None:
-        rgb = _hatch(rgb, pixels.missing)
+    # The coarsest level that still has at least the wanted pixels; levels for display come with
+    # their unreadable parts hatched.
+    levels = display_levels(slide)
+    fitting = [v for v in levels if max(v.downsample) <= target * 1.001]
+    rgb = max(fitting, key=lambda v: max(v.downsample))[:]
     width = max(round(size.width / target), 1)
     height = max(round(size.height / target), 1)
     if (height, width) != rgb.shape[:2]:
@@ -117,7 +116,7 @@ def heatmap_view(view: Overview, heatmap: Heatmap, caption: str) -> Image.Image:
     over = table[index][..., :3]
     alpha = np.where(seen, _OPACITY, 0.0)[..., None]
     mixed = view.rgb * (1 - alpha) + over * alpha
-    rgb = _hatch(np.round(mixed).astype(np.uint8), unread)
+    rgb = hatch(np.round(mixed).astype(np.uint8), unread, 0, 0)
     mapped = Overview(rgb, view.factor_x, view.factor_y, view.mpp_x)
     picture, draw = _framed(mapped)
     _colour_bar(picture, draw, table, f"{heatmap.biomarker} probability ({role} tile)")
@@ -155,18 +154,6 @@ def _sample(
     inside = inside_y[:, None] & inside_x[None, :]
     at = np.ix_(np.clip(row, 0, rows - 1), np.clip(col, 0, cols - 1))
     return np.where(inside, plane[at], np.float32(np.nan)), inside & heatmap.unread[at]
-
-
-def _hatch(rgb: RgbImage, where: NDArray[np.bool_]) -> RgbImage:
-    """Draw 45 degree stripes where nothing could be read: never white, never tissue."""
-    if not where.any():
-        return rgb
-    rows, cols = np.nonzero(where)
-    out = rgb.copy()
-    stripe = (rows + cols) % 8 < 3
-    out[rows, cols] = (236, 236, 236)
-    out[rows[stripe], cols[stripe]] = UNREADABLE_RGB
-    return out
 
 
 @lru_cache(maxsize=1)
