@@ -281,6 +281,9 @@ def _check(d: TiffDirectory, size: int, name: str, *, ndpi: bool) -> None:
     if d.samples not in (1, 3, 4) or d.planar not in (1, 2):
         reason = f"it has {d.samples} samples per pixel"
         raise NotASlideError("not_slide", name=name, reason=reason)
+    if d.compression == 7 and (d.photometric in (0, 1)) != (d.samples == 1) and d.planar == 1:
+        reason = f"{d.samples} samples per pixel contradict its colour tag {d.photometric}"
+        raise _DamageError(reason)
     deepest = max(d.bits)
     if not 0 < deepest <= 64:
         reason = f"it claims {deepest} bits per sample"

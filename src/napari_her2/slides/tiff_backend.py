@@ -99,7 +99,7 @@ class TiffSlide(BackendSlide):
 
     def _facts(self, structure: TiffStructure) -> Facts:
         path = Path(self.spec.path)
-        page = self._page
+        page, series = self._page, self._series
         candidates: list[PixelSize | None] = []
         power, properties = None, {}
         if self._tif.ome_metadata:
@@ -114,6 +114,8 @@ class TiffSlide(BackendSlide):
         sizes = tuple(_extent(level) for level in self._series.levels)
         if not structure.directories[0].tiled and max(sizes[0]) > _WARN_STRIP_SIDE:
             warnings.append(tr("in_strips", width=sizes[0][0], height=sizes[0][1]))
+        if any(n > 1 for a, n in zip(series.axes, series.shape, strict=True) if a not in "CSYX"):
+            warnings.append(tr("first_plane", name=self._slide_id))
         return Facts(
             backend="tifffile",
             vendor="ome-tiff" if structure.is_ome else "tiff",
@@ -207,11 +209,20 @@ def _is_rgb(series: Any) -> bool:
     axes, shape = series.axes, series.shape
     if series.dtype != np.uint8 or "X" not in axes or "Y" not in axes:
         return False
+    if not _true_colours(series.keyframe):
+        return False
     if "S" in axes:
         return bool(shape[axes.index("S")] in (3, 4))
     if "C" in axes:
         return bool(shape[axes.index("C")] == 3 and axes == "CYX")
     return bool(series.keyframe.photometric in (0, 1) and len(series.pages) == 1)
+
+
+def _true_colours(page: Any) -> bool:
+    """Whether decoding gives RGB or grey; palettes, CMYK and raw YCbCr would give false colours."""
+    if page.photometric == 6:
+        return bool(page.compression == 7)
+    return bool(page.photometric in (0, 1, 2))
 
 
 def _resolution(page: Any) -> PixelSize | None:

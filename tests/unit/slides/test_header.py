@@ -42,6 +42,7 @@ def test_directory_loop_is_refused_at_once(aperio: Path) -> None:
         (WIDTH, 2**16 - 1, "tiles or strips"),
         (HEIGHT, 600, "tiles or strips"),
         (TILE_WIDTH, 0, "claims tiles"),
+        (262, 1, "colour tag"),
         (TILE_WIDTH, 65535, "claims tiles|tiles or strips"),
         (TILE_OFFSETS, 2**31, "past the end"),
         (TILE_COUNTS, 2**31, "past the end|overlap"),

@@ -265,6 +265,26 @@ def test_a_microscopy_stack_is_declined(tmp_path: Path) -> None:
         open_slide(path)
 
 
+def test_colours_that_would_come_out_wrong_are_declined(tmp_path: Path) -> None:
+    import tifffile
+
+    path = tmp_path / "print.tif"
+    tifffile.imwrite(path, np.zeros((64, 64, 4), np.uint8), photometric="separated")
+    with pytest.raises(NotASlideError, match="8-bit RGB"):
+        open_slide(path)
+
+
+def test_first_plane_of_a_stack_is_named_as_such(tmp_path: Path, image: np.ndarray) -> None:
+    import tifffile
+
+    path = tmp_path / "z.ome.tif"
+    stack = np.stack([image[:300, :300], image[300:600, :300]])
+    tifffile.imwrite(path, stack, photometric="rgb", tile=(256, 256), metadata={"axes": "ZYXS"})
+    with open_slide(path) as slide:
+        assert any("first plane" in w for w in slide.info.warnings)
+        np.testing.assert_array_equal(slide.read(0, 0, 0, 300, 300).rgb, stack[0])
+
+
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
 def test_unreadable_file(aperio: Path) -> None:
     aperio.chmod(0)
