@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from napari_her2.layers.colours import BLUE_RED, hex_to_rgb
 from napari_her2.results.heatmap import Heatmap
 from napari_her2.slides import display_levels
 from napari_her2.slides.base import Slide
@@ -21,7 +22,6 @@ from napari_her2.types import RgbImage
 
 __all__ = ["Overview", "heatmap_view", "nice_length", "overview", "png_bytes", "slide_view"]
 
-BLUE_RED: Final = ("1F4FA0", "6FA8DC", "F4F1EC", "EE9A6B", "A81428")
 _LONGEST: Final = 1200
 _OPACITY: Final = 0.55
 _STRIP: Final = 74
@@ -159,7 +159,7 @@ def _sample(
 @lru_cache(maxsize=1)
 def _colour_table() -> NDArray[np.uint8]:
     """Blue low to red high: 256 colours, shape (256, 3)."""
-    stops = np.array([tuple(bytes.fromhex(c)) for c in BLUE_RED], dtype=float)
+    stops = 255 * np.stack([hex_to_rgb(c) for c in BLUE_RED])
     at = np.linspace(0, len(stops) - 1, 256)
     planes = [np.interp(at, np.arange(len(stops)), stops[:, i]) for i in range(3)]
     return np.round(np.stack(planes, axis=1)).astype(np.uint8)
