@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 from napari_her2.synthetic.fields import FloatImage
 from napari_her2.synthetic.morphology import Morphology, Statuses, draw_morphology, draw_statuses
 
-__all__ = ["COARSE_UM", "Layout", "TumourRegion", "make_layout", "smooth_field"]
+__all__ = ["COARSE_UM", "CoreShape", "Layout", "TumourRegion", "make_layout", "smooth_field"]
 
 COARSE_UM = 16.0
 """Pixel of the region map, micrometres."""
+
+CoreShape = Literal["whole", "torn"]
 
 _SMALLEST_MM2 = 0.2
 
@@ -84,6 +87,21 @@ def _outlines(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float64], ...]:
     return tuple(out)
 
 
+def _core_outline(seed: int, shape: tuple[int, int], core: CoreShape) -> FloatImage:
+    """A disc with an uneven edge; torn: without what lies beyond a wavy chord."""
+    rng = np.random.default_rng([107, seed])
+    y = (np.arange(shape[0]) + 0.5 - shape[0] / 2)[:, None]
+    x = (np.arange(shape[1]) + 0.5 - shape[1] / 2)[None]
+    radius = min(shape) / 2 - 2.0
+    wave = smooth_field(rng, shape, 60)
+    out = (radius - np.hypot(x, y)) / 4 + 0.35 * wave
+    if core == "torn":
+        angle = rng.uniform(0, 2 * np.pi)
+        chord = x * np.cos(angle) + y * np.sin(angle) + 2.5 * wave
+        out = np.minimum(out, (rng.uniform(0.0, 0.45) * radius - chord) / 4)
+    return np.asarray(out, dtype=np.float32)
+
+
 def make_layout(
     seed: int,
     width_um: float,
@@ -92,6 +110,7 @@ def make_layout(
     heterogeneous: bool | None = None,
     tumour_share: float = 0.55,
     full: bool = False,
+    core: CoreShape | None = None,
 ) -> Layout:
     """Draw tissue outline, tumour regions and fat.
 
@@ -109,6 +128,8 @@ def make_layout(
         Share of the tissue that is tumour.
     full : bool
         No glass: tissue reaches over every edge (one block of a larger slide).
+    core : {"whole", "torn"}, optional
+        A round tissue-microarray core with glass around it; a torn one lacks a part.
     """
     rng = np.random.default_rng([101, seed])
     shape = (max(8, round(height_um / COARSE_UM)), max(8, round(width_um / COARSE_UM)))
@@ -120,6 +141,8 @@ def make_layout(
     tissue = outline + np.float32(0.95) - 2.6 * np.exp(-_edge_distance(shape) / 0.035)
     if full:
         tissue = np.full(shape, 3, np.float32)
+    if core is not None:
+        tissue = _core_outline(seed, shape, core)
     inside = tissue > 0
     if not inside.any():
         tissue, inside = np.abs(tissue) + 1, np.ones(shape, bool)
@@ -145,7 +168,7 @@ def make_layout(
         count, labels, stats, _ = cv2.connectedComponentsWithStats((parts == part).astype(np.uint8))
         for i in range(1, count):
             area = stats[i, cv2.CC_STAT_AREA] * COARSE_UM**2 / 1e6
-            if area < _SMALLEST_MM2 or len(regions) == 250:
+            if area < min(_SMALLEST_MM2, 0.08 * width_um * height_um / 1e6) or len(regions) == 250:
                 continue
             mask = labels == i
             number = len(regions) + 1

@@ -6,7 +6,7 @@ block is drawn once and kept; its truth is turned along with its pixels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -78,7 +78,7 @@ class Mosaic:
     def __init__(
         self,
         seed: int,
-        scenes: list[BlockScene],
+        scenes: Sequence[BlockScene],
         block_px: int,
         mpp: float,
         width: int,

@@ -201,9 +201,7 @@ def write_pyramid(source: PixelSource, spec: SlideSpec, out: Path) -> None:
         for top in range(0, spec.height, _STRIP):
             rows = min(_STRIP, spec.height - top)
             strip = source.pixels(0, top, spec.width, rows)
-            for y in range(0, rows, TILE):
-                for tile in _tiles(strip[y : y + TILE]):
-                    yield encode(tile)
+            # Coarser levels first: nobody asks for anything after the last tile of level 0.
             strips, last = [strip], top + rows >= spec.height
             for level in levels:
                 gained: list[RgbImage] = []
@@ -216,6 +214,9 @@ def write_pyramid(source: PixelSource, spec: SlideSpec, out: Path) -> None:
                 smallest.extend(strips)
             else:
                 smallest.append(reduce_rows(strip[: rows // 16 * 16], 16, spec.width // 16))
+            for y in range(0, rows, TILE):
+                for tile in _tiles(strip[y : y + TILE]):
+                    yield encode(tile)
 
     options: dict[str, Any] = {
         "dtype": "uint8", "photometric": "ycbcr", "subsampling": (2, 1), "compression": "jpeg",

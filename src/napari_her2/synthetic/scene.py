@@ -61,6 +61,11 @@ class Scene(ABC):
         In which colours.
     coarsest_um : float
         Coarser pixels are drawn at most this large and averaged.
+
+    Attributes
+    ----------
+    kept_blocks : int
+        Drawn blocks of 512 px (0.75 MiB each) that are kept for the next window.
     """
 
     def __init__(self, seed: int, tissue: Tissue, stains: StainSet, coarsest_um: float) -> None:
@@ -68,6 +73,7 @@ class Scene(ABC):
         self.tissue = tissue
         self.stains = stains
         self._coarsest_um = coarsest_um
+        self.kept_blocks = _KEPT_BLOCKS
         self._blocks: OrderedDict[tuple[int, int, int], RgbImage] = OrderedDict()
 
     @abstractmethod
@@ -125,7 +131,7 @@ class Scene(ABC):
         key = (round(mpp * 1e6), bx, by)
         if key not in self._blocks:
             self._blocks[key] = self._draw_block(mpp, bx, by, key)
-            if len(self._blocks) > _KEPT_BLOCKS:
+            if len(self._blocks) > self.kept_blocks:
                 self._blocks.popitem(last=False)
         self._blocks.move_to_end(key)
         return self._blocks[key]

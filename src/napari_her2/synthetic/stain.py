@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_her2.synthetic.fields import FloatImage
-from napari_her2.types import RgbImage
 
 __all__ = ["StainSet", "he_stains", "her2_stains"]
 

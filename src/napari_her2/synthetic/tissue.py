@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from napari_her2.synthetic.architecture import Placed, draw_duct, draw_lobule, draw_tumour
-from napari_her2.synthetic.canvas import PLAN_UM, Canvas
+from napari_her2.synthetic.canvas import Canvas
 from napari_her2.synthetic.fibres import FibreField
 from napari_her2.synthetic.fields import Raster, noise
 from napari_her2.synthetic.holes import fat_cells
-from napari_her2.synthetic.layout import COARSE_UM, Layout, make_layout
+from napari_her2.synthetic.layout import COARSE_UM, CoreShape, Layout, make_layout
 from napari_her2.synthetic.morphology import Morphology, Statuses
 from napari_her2.synthetic.nuclei import Kind, Nuclei, hex_points, join, nuclei
 from napari_her2.synthetic.vessels import draw_vessels
@@ -104,10 +104,15 @@ def make_tissue(
     heterogeneous: bool | None = None,
     tumour_share: float = 0.55,
     full: bool = False,
+    core: CoreShape | None = None,
+    normal: bool = True,
 ) -> Tissue:
-    """Build a scene; parameters as in :func:`napari_her2.synthetic.layout.make_layout`."""
+    """Build a scene; parameters as in :func:`napari_her2.synthetic.layout.make_layout`.
+
+    ``normal=False`` leaves out normal lobules and ducts.
+    """
     wanted: Statuses | None = dict(statuses) if statuses is not None else None
-    layout = make_layout(seed, width_um, height_um, wanted, heterogeneous, tumour_share, full)
+    layout = make_layout(seed, width_um, height_um, wanted, heterogeneous, tumour_share, full, core)
     rng = np.random.default_rng([102, seed])
     canvas = Canvas(width_um, height_um)
     fibres = FibreField(rng)
@@ -119,7 +124,8 @@ def make_tissue(
         placed = draw_tumour(rng, canvas, region, layout.region, fibres)
         x, y, angle = placed.arrays()
         cells.append(_tumour_cells(rng, x, y, angle, region.morphology, region.number))
-    cells.append(_normal(rng, canvas, layout))
+    if normal:
+        cells.append(_normal(rng, canvas, layout))
     endothelium, red_cells = draw_vessels(rng, canvas, fibres)
     cells.append(endothelium)
 

@@ -1,4 +1,4 @@
-"""Writes one H&E slide with its truth."""
+"""One H&E slide: pixels, regions, nuclei."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_her2.synthetic.he import GENERATOR, HeScene
+from napari_her2.synthetic.morphology import draw_statuses
 from napari_her2.synthetic.mosaic import Mosaic, turn_points
-from napari_her2.synthetic.morphology import Statuses, draw_statuses
 from napari_her2.synthetic.nuclei import Kind, Nuclei
 from napari_her2.synthetic.pyramid import PixelSource, SlideSpec, write_pyramid
-from napari_her2.synthetic.scene import Scene
+from napari_her2.synthetic.sources import SceneSource
 from napari_her2.synthetic.tissue import Tissue
 from napari_her2.synthetic.truth import (
     RegionTruth,
@@ -25,9 +24,9 @@ from napari_her2.synthetic.truth import (
     write_json,
     write_regions,
 )
-from napari_her2.types import BIOMARKERS, Biomarker, RgbImage
+from napari_her2.types import BIOMARKERS, Biomarker
 
-__all__ = ["SceneSource", "cell_columns", "he_slide", "tumour_regions"]
+__all__ = ["cell_columns", "he_slide", "on_slide", "tumour_regions"]
 
 _WHOLE_PX = 16_384
 _WHOLE_UM = 9_000.0
@@ -36,38 +35,6 @@ _KIND_NAMES = {
     Kind.TUMOUR: "tumour", Kind.MITOSIS: "tumour", Kind.STROMA: "stroma", Kind.IMMUNE: "immune",
     Kind.NORMAL: "normal", Kind.ENDOTHELIUM: "stroma", Kind.DEBRIS: "artefact",
 }  # fmt: skip
-
-
-class SceneSource:
-    """Level-0 pixels of a scene; rows may be taller or lower than columns are wide.
-
-    Parameters
-    ----------
-    scene : Scene
-        What is drawn.
-    mpp, mpp_y : float
-        Micrometres per pixel in x and y.
-    """
-
-    def __init__(self, scene: Scene, mpp: float, mpp_y: float) -> None:
-        self._scene, self._mpp, self._ratio = scene, mpp, mpp_y / mpp
-
-    def pixels(self, left: int, top: int, width: int, height: int) -> RgbImage:
-        """A window in level-0 pixels."""
-        if self._ratio == 1:
-            return self._scene.pixels(self._mpp, left, top, width, height)
-        first = int(np.floor((top + 0.5) * self._ratio - 0.5)) - 1
-        last = int(np.ceil((top + height - 0.5) * self._ratio - 0.5)) + 2
-        rows = self._scene.pixels(self._mpp, left, max(first, 0), width, last - max(first, 0))
-        offset = (top + 0.5) * self._ratio - 0.5 - max(first, 0)
-        matrix = np.array([[1, 0, 0], [0, self._ratio, offset]], np.float64)
-        return np.asarray(
-            cv2.warpAffine(
-                rows, matrix, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                borderMode=cv2.BORDER_REPLICATE,
-            ),
-            dtype=np.uint8,
-        )  # fmt: skip
 
 
 def tumour_regions(
@@ -119,7 +86,8 @@ def cell_columns(cells: Nuclei, mpp: float, mpp_y: float) -> dict[str, NDArray[A
     }
 
 
-def _on_slide(columns: Mapping[str, NDArray[Any]], width: int, height: int) -> dict[str, Any]:
+def on_slide(columns: Mapping[str, NDArray[Any]], width: int, height: int) -> dict[str, Any]:
+    """Rows whose point lies on the slide."""
     x, y = columns["x_px"], columns["y_px"]
     ok = (x >= 0) & (y >= 0) & (x < width) & (y < height)
     return {k: v[ok] for k, v in columns.items()}
@@ -147,7 +115,7 @@ def he_slide(
         source = SceneSource(scene, mpp, mpp_y)
         regions = tumour_regions(scene.tissue, mpp, mpp_y)
         cells = iter(
-            [_on_slide(cell_columns(scene.tissue.nuclei, mpp, mpp_y), spec.width, spec.height)]
+            [on_slide(cell_columns(scene.tissue.nuclei, mpp, mpp_y), spec.width, spec.height)]
         )
         slide_statuses, layout = scene.slide_statuses, "whole"
         stains = scene.stains
@@ -163,7 +131,7 @@ def he_slide(
             for k in range(2)
         ]  # fmt: skip
         mosaic = Mosaic(
-            seed, [_Block(s) for s in scenes], block, mpp, spec.width, spec.height,
+            seed, scenes, block, mpp, spec.width, spec.height,
             stains.background,
         )  # fmt: skip
         source = mosaic
@@ -188,28 +156,12 @@ def he_slide(
             "stains": stains.describe(),
             "layout": layout,
             "statuses": {b: "positive" if slide_statuses[b] else "negative" for b in BIOMARKERS},
-            "heterogeneous": len({status_name_of(r) for r in regions}) > 1,
+            "heterogeneous": len({r.name for r in regions}) > 1,
             "regions": len(regions),
             "cells": count,
         },
     )
     return Truth(out, *paths, statuses=dict(slide_statuses), document=document)
-
-
-def status_name_of(region: RegionTruth) -> str:
-    """Class name of a region."""
-    return region.name
-
-
-class _Block:
-    """Keeps nothing of a scene but the way to its pixels."""
-
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
-
-    def pixels(self, mpp: float, left: int, top: int, width: int, height: int) -> RgbImage:
-        """A window in pixels of ``mpp``."""
-        return self._scene.pixels(mpp, left, top, width, height)
 
 
 def _mosaic_regions(mosaic: Mosaic, scenes: list[HeScene], mpp: float) -> Iterator[RegionTruth]:
@@ -241,16 +193,4 @@ def _mosaic_cells(
         ok = own & mosaic.inside(xy)
         part = {k: v[ok] for k, v in table.items()}
         part["x_px"], part["y_px"] = xy[ok, 0], xy[ok, 1]
-        # Region numbers repeat from block to block: 0 tells tumour from the rest no longer.
         yield part
-
-
-def statuses_from(text: Mapping[str, object] | None) -> Statuses | None:
-    """Accept ``True``/``False`` or ``"positive"``/``"negative"`` per biomarker."""
-    if text is None:
-        return None
-    out: Statuses = {}
-    for name in BIOMARKERS:
-        value = text[name]
-        out[name] = value if isinstance(value, bool) else str(value).lower() in ("positive", "+")
-    return out
