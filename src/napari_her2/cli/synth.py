@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from napari_her2.cli.options import json_option
 from napari_her2.cli.output import clean_stdout, emit
+
+if TYPE_CHECKING:
+    from napari_her2.synthetic import Truth
 
 __all__ = ["synth"]
 
@@ -20,7 +24,7 @@ __all__ = ["synth"]
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
               help="Same seed, same slide.")  # fmt: skip
-@click.option("--mpp", type=click.FloatRange(0.05, 20), default=0.5, show_default=True,
+@click.option("--mpp", type=click.FloatRange(0.05, 4), default=0.5, show_default=True,
               help="Pixel size in µm.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The slide to write.")
 @json_option
@@ -29,6 +33,23 @@ def synth(kind: str, size: int, seed: int, mpp: float, out: Path, as_json: bool)
     with clean_stdout():
         from napari_her2.synthetic import write_slide
 
-        truth = write_slide(kind, size, seed, out, mpp=mpp)
-        document = {"slide": out, "truth": truth}
-    emit(document, [f"{out}", f"  truth: {truth}"], as_json=as_json)
+        written = write_slide(kind, size, seed, out, mpp=mpp)
+        document = _files(written)
+        if written.partner is not None:
+            document["partner"] = _files(written.partner)
+    emit(document, _lines(document), as_json=as_json)
+
+
+def _files(written: Truth) -> dict[str, Any]:
+    return {
+        "slide": written.slide,
+        "truth": written.truth,
+        "regions": written.regions,
+        "cells": written.cells,
+    }
+
+
+def _lines(document: dict[str, Any]) -> list[str]:
+    lines = [str(document["slide"])]
+    lines += [f"  {name}: {document[name]}" for name in ("truth", "regions", "cells")]
+    return lines + (_lines(document["partner"]) if "partner" in document else [])
