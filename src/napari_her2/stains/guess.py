@@ -43,6 +43,9 @@ BROWN_RED = 0.9
 PINK_CUT, PINK_SCALE = 0.10, 0.10
 BROWN_CUT, BROWN_SCALE = 0.05, 0.08
 PINK_ABSENT = 0.05
+NO_EOSIN = 0.02
+"""With less pink than this in stained tissue there is no eosin, whatever else there may be."""
+
 BLUE_ONLY_CONFIDENCE = 0.6
 MAX_CONFIDENCE = 0.99
 
@@ -148,14 +151,16 @@ def check_stain(
     Returns
     -------
     {"ok", "unsure", "mismatch"}
-        ``mismatch``: another stain with a confidence of at least 0.8, the run must be asked for.
-        ``unsure``: unknown, or another stain with less: a warning is enough.
+        ``mismatch``: another stain with a confidence of at least 0.8, or no trace of eosin for a
+        model of H&E: the run must be asked for. ``unsure``: unknown, or another stain with less: a
+        warning is enough.
     """
     if guess.stain == card_stain:
         return "ok"
-    if guess.stain != "unknown" and guess.confidence >= MISMATCH_CONFIDENCE:
-        return "mismatch"
-    return "unsure"
+    if guess.stain == "unknown":
+        return "unsure"
+    no_eosin = card_stain == "H&E" and guess.pink < NO_EOSIN
+    return "mismatch" if guess.confidence >= MISMATCH_CONFIDENCE or no_eosin else "unsure"
 
 
 def _sample(slide: Slide, tissue: _Tissue) -> NDArray[np.uint8]:

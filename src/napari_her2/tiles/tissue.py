@@ -22,9 +22,10 @@ from napari_her2.tiles.background import (
     local_spread,
 )
 from napari_her2.tiles.coverage import Coverage
+from napari_her2.tiles.focus import find_blur
 from napari_her2.tiles.outlines import feature, outline
 from napari_her2.tiles.overview import NOMINAL_UM, Overview, read_overview
-from napari_her2.tiles.quality import find_blur, find_folds, find_pen
+from napari_her2.tiles.quality import find_folds, find_pen, folds_can_be_told
 from napari_her2.types import BoolMask
 
 __all__ = ["TissueMask", "find_tissue"]
@@ -52,7 +53,7 @@ deviation over 5 x 5 pixels, grey levels) is tissue however pale."""
 MIN_DENSITY = 0.006
 MIN_CHROMA = 0.040
 """A piece is kept if it has texture and this mean density (shading of the lamp has the one, not the
-other; the palest immunostained cores have both), or if it is plainly coloured."""
+other; the palest immunostained cores have both), or if it is plainly coloured beside glass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class TissueMask:
         Colour of bare glass, for stain measurements.
     flags : tuple of str
         What a user should know: ``no-tissue``, ``no-background``, ``coloured-background``,
-        ``pen``, ``blur``, ``fold``, ``blur-not-assessed``, ``unreadable``.
+        ``pen``, ``blur``, ``fold``, ``blur-not-assessed``, ``fold-not-assessed``, ``unreadable``.
     """
 
     mask: BoolMask
@@ -194,7 +195,7 @@ def find_tissue(
     density, chroma = density_and_chroma(smooth, glass.rgb)
     spread = local_spread(view.rgb.mean(axis=2, dtype=np.float32))
     texture = np.asarray(cv2.GaussianBlur(spread, (0, 0), sigma), np.float32)
-    pen = find_pen(view, density, readable) if qc else np.zeros_like(readable)
+    pen = find_pen(view, glass) if qc else np.zeros_like(readable)
     usable = readable & ~pen
     cut = _thresholds(density, chroma, usable, glass)
     # The window of the texture reaches two pixels beyond the tissue's edge: taken back.
@@ -205,11 +206,13 @@ def find_tissue(
     masks: dict[str, BoolMask] = {}
     flags: list[str] = []
     if qc:
-        blur, assessed = find_blur(slide, mask, view)
-        masks = {"pen": pen, "blur": blur, "fold": find_folds(mask, density, chroma, view)}
+        blur, assessed = find_blur(slide, mask, view.downsample)
+        masks = {"pen": pen, "blur": blur, "fold": find_folds(view, mask, glass)}
         flags += [name for name, m in masks.items() if m.any()]
         if not assessed:
             flags.append("blur-not-assessed")
+        if not folds_can_be_told(view, glass):
+            flags.append("fold-not-assessed")
     if not mask.any():
         flags.insert(0, "no-tissue")
     elif not glass.found:
@@ -285,7 +288,7 @@ def _keep_real_pieces(
     glass: Background,
 ) -> BoolMask:
     """Drop pieces that are hardly darker than glass: shading, dust, the film under a coverslip."""
-    if not glass.found or not mask.any():
+    if not mask.any():
         return mask
     pieces = label(mask, connectivity=1)  # type: ignore[no-untyped-call]
     table = regionprops_table(  # type: ignore[no-untyped-call]
@@ -296,5 +299,6 @@ def _keep_real_pieces(
     textured = table["intensity_mean-2"] >= max(MIN_TEXTURE, TEXTURE_FACTOR * glass.spread)
     keep = np.zeros(int(pieces.max()) + 1, np.bool_)
     dense = table["intensity_mean-0"] >= MIN_DENSITY
-    keep[table["label"]] = (textured & dense) | (table["intensity_mean-1"] >= MIN_CHROMA)
+    coloured = glass.found & (table["intensity_mean-1"] >= MIN_CHROMA)
+    keep[table["label"]] = (textured & dense) | coloured
     return np.asarray(keep[pieces])

@@ -39,7 +39,9 @@ class MadeSlide(Slide):
         if self.fault is not None:
             self.fault(level, x, y)
         a = self.pixels[level]
-        assert 0 <= x and 0 <= y and x + width <= a.shape[1] and y + height <= a.shape[0]
+        assert min(x, y) >= 0
+        assert x + width <= a.shape[1]
+        assert y + height <= a.shape[0]
         lost = np.zeros((height, width), bool)
         for mx, my, mw, mh in self.missing:
             top, left = max(my - y, 0), max(mx - x, 0)
