@@ -11,6 +11,7 @@ from made_runs import FakeLoaded, FakeRegistry, fake_model, write_slide
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QApplication
 
+from napari_her2._qt.app import add_docks
 from napari_her2._qt.layer_order import kind_of
 from napari_her2._qt.predict.controller import PredictController
 from napari_her2._qt.predict.services import PredictServices
@@ -141,3 +142,24 @@ class Desk:
 
     def close(self) -> None:
         self.session.close()
+
+
+class RealDesk:
+    """A real viewer with our docks, as the command line makes it, on fake models."""
+
+    def __init__(self, viewer: Any, registry: BiomarkerRegistry) -> None:
+        self.viewer = viewer
+        self.registry = registry
+        self.requests: list[PredictRequest] = []
+        _, self.session = window(registry, self.requests, viewer)
+        viewer.window.resize(1440, 900)
+        docks = add_docks(viewer)
+        self.slide_dock = docks["Slide"]
+        self.predict_dock = docks["Predict ER/PR/HER2"]
+
+    def open(self, path: Path) -> None:
+        open_slide_in(self.session, path)
+
+    @property
+    def presenter(self) -> Any:
+        return self.session.predict.presenter

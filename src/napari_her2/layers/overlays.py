@@ -43,8 +43,8 @@ def tissue_layer(tissue: TissueMask, slide: Slide) -> LayerData:
         Labels: 1 along the rim of tissue, 0 elsewhere.
     """
     labels = _outline(tissue.mask).astype(np.uint8)
-    colours = {1: TISSUE}
-    kwargs = _labels("tissue", "Tissue", slide, _mask_place(tissue, slide), colours)
+    place = _mask_place(tissue, slide)
+    kwargs = _labels("tissue", "Tissue", slide, place, {1: TISSUE})
     return labels, {**kwargs, "visible": False}, "labels"
 
 
@@ -60,7 +60,7 @@ def qc_layer(tissue: TissueMask, slide: Slide) -> LayerData:
     for i, name in enumerate(QC_ORDER, start=1):
         if name in tissue.qc:
             labels[_outline(tissue.qc[name])] = i
-    colours = {i: QC[name] for i, name in enumerate(QC_ORDER, start=1)}
+    colours: dict[int | None, str] = {i: QC[name] for i, name in enumerate(QC_ORDER, start=1)}
     kwargs = _labels("qc", "QC", slide, _mask_place(tissue, slide), colours)
     return labels, kwargs, "labels"
 
@@ -101,11 +101,10 @@ def unreadable_layer(grid: TileGrid, failed: BoolMask, slide: Slide) -> LayerDat
 
 
 def _labels(
-    kind: str, label: str, slide: Slide, place: ScaleTranslate, colours: dict[int, str]
+    kind: str, label: str, slide: Slide, place: ScaleTranslate, colours: dict[int | None, str]
 ) -> dict[str, Any]:
     kwargs = common(kind, label, slide.slide_id, place, has_mpp=slide.mpp is not None)
-    table: dict[int | None, str] = {0: "transparent", None: "transparent"}
-    table.update(colours)
+    table = {0: "transparent", None: "transparent", **colours}
     return {**kwargs, "colormap": table, "opacity": _OPACITY}
 
 
