@@ -76,7 +76,7 @@ def test_one_slide_gives_one_document_and_all_files(slide, run_program, tmp_path
     assert kept["results"] == document["results"]
     report = (folder / "report.html").read_text(encoding="utf-8")
     assert NOTICE in report
-    assert report.count("data:image/png") == 4
+    assert report.count("data:image/jpeg") == 4
 
 
 def test_a_person_reads_words(slide, run_here, tmp_path):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from napari_her2._contrib.samples import SAMPLES
 from napari_her2.cli.output import plain
 from napari_her2.cli.running import run_requests
 from napari_her2.messages import NOTICE
@@ -20,12 +19,13 @@ from napari_her2.reporting.report import (
 )
 from napari_her2.reporting.words import slide_lines
 from napari_her2.results.atomic import write_bytes, write_json
-from napari_her2.synthetic.samples import sample_path
+from napari_her2.synthetic.samples import SAMPLES, sample_path
 from napari_her2.types import BIOMARKERS
 
 __all__ = ["run_demo"]
 
-_TITLE = "napari-her2 demo: synthetic sample slides"
+_TITLE: Final = "napari-her2 demo: synthetic sample slides"
+_PREDICTED: Final = ("he-er-positive", "he-her2-positive", "he-triple-negative")
 
 
 def run_demo(out: Path) -> tuple[dict[str, Any], list[str], int]:
@@ -42,11 +42,9 @@ def run_demo(out: Path) -> tuple[dict[str, Any], list[str], int]:
         The document, lines for a person, the exit code.
     """
     began = time.monotonic()
-    slides = {key: sample_path(key) for key in SAMPLES}
     requests = [
-        PredictRequest(slide=path, model_ids=BIOMARKERS, out=out / "runs")
-        for key, path in slides.items()
-        if key.startswith("he-")
+        PredictRequest(slide=sample_path(name), model_ids=BIOMARKERS, out=out / "runs")
+        for name in _PREDICTED
     ]
     documents, code = run_requests(requests)
     order = {str(r.slide): i for i, r in enumerate(requests)}
@@ -58,10 +56,11 @@ def run_demo(out: Path) -> tuple[dict[str, Any], list[str], int]:
         records.append(record)
         pictures.append(pictures_of_run(document, Path(run_dir), record) if run_dir else [])
     shown = []
-    for key, path in slides.items():
-        if not key.startswith("he-"):
+    for sample in SAMPLES:
+        if sample.name not in _PREDICTED:
+            path = sample_path(sample.name)
             shown.append({"slide": path, "slide_id": path.stem, "status": "shown"})
-            pictures.append([picture_of_slide(path, SAMPLES[key])])
+            pictures.append([picture_of_slide(path, f"{sample.title}. {sample.description}")])
             records.append({})
     views = _write_views(out / "views", [*documents, *shown], pictures)
     page = render_page([*documents, *shown], pictures, records, title=_TITLE)

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import as_file, files
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from napari_her2.slides.base import Slide
 from napari_her2.slides.pyramid import hatch
 from napari_her2.types import RgbImage
 
-__all__ = ["Overview", "heatmap_view", "nice_length", "overview", "png_bytes", "slide_view"]
+__all__ = ["Overview", "encode", "heatmap_view", "nice_length", "overview", "slide_view"]
 
 _LONGEST: Final = 1200
 _OPACITY: Final = 0.55
@@ -125,10 +125,13 @@ def heatmap_view(view: Overview, heatmap: Heatmap, caption: str) -> Image.Image:
     return picture
 
 
-def png_bytes(picture: Image.Image) -> bytes:
-    """Encode as PNG."""
+def encode(picture: Image.Image, kind: Literal["PNG", "JPEG"]) -> bytes:
+    """Encode a picture: PNG exactly, JPEG small and with full colour resolution."""
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", optimize=False, compress_level=6)
+    if kind == "PNG":
+        picture.save(buffer, "PNG")
+    else:
+        picture.save(buffer, "JPEG", quality=88, subsampling=0)
     return buffer.getvalue()
 
 

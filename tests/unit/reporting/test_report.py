@@ -37,6 +37,9 @@ RECORD = {
 }  # fmt: skip
 
 
+DOT = Image.new("RGB", (2, 2))
+
+
 class Tags(HTMLParser):
     """Collects tags with their attributes, and text."""
 
@@ -73,7 +76,7 @@ def test_nothing_from_outside_becomes_markup():
         "results": [{**RESULT, "model_id": EVIL, "features": {EVIL: 1.0}}],
     }  # fmt: skip
     record = {**RECORD, "software": {EVIL: EVIL}, "run_id": EVIL}
-    page = page_of(document, record, [Picture(EVIL, EVIL, b"x")])
+    page = page_of(document, record, [Picture(EVIL, EVIL, DOT)])
     found = Tags(page)
     assert not [t for t, _ in found.tags if t == "script"]
     assert all((a.get("src") or "data:").startswith("data:") for _, a in found.tags)
@@ -83,7 +86,7 @@ def test_nothing_from_outside_becomes_markup():
 
 
 def test_the_page_forbids_itself_scripts_and_requests():
-    page = page_of(pictures=[Picture("slide", "s", b"x")])
+    page = page_of(pictures=[Picture("slide", "s", DOT)])
     policies = [a["content"] for t, a in Tags(page).tags
                 if t == "meta" and a.get("http-equiv") == "Content-Security-Policy"]  # fmt: skip
     assert policies == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
@@ -136,7 +139,7 @@ def test_a_report_holds_the_slide_and_each_map(run_folder):
     path = write_report({**DOCUMENT, "slide": str(slide)}, run)
     assert path == run / "report.html"
     page = path.read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64,") == 2
+    assert page.count("data:image/jpeg;base64,") == 2
     assert "No pictures" not in page
 
 
@@ -144,6 +147,6 @@ def test_a_slide_that_has_gone_leaves_a_report_without_pictures(run_folder):
     slide, run = run_folder
     slide.unlink()
     page = write_report({**DOCUMENT, "slide": str(slide)}, run).read_text(encoding="utf-8")
-    assert "data:image/png" not in page
+    assert "data:image/jpeg" not in page
     assert "No pictures: slide.png was not found" in page
     assert "0.82" in page

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from napari_her2.geometry import Region
 from napari_her2.reporting.views import (
+    encode,
     heatmap_view,
     nice_length,
     overview,
-    png_bytes,
     slide_view,
 )
 from napari_her2.results.heatmap import Heatmap
@@ -93,7 +95,7 @@ def test_an_unreadable_cell_is_hatched():
     assert colours == {(0x4C, 0x2F, 0xC3), (128, 128, 128)}
 
 
-def test_the_caption_and_the_bars_are_drawn_below_the_slide(tmp_path):
+def test_the_caption_and_the_bars_are_drawn_below_the_slide():
     with make_slide() as slide:
         view, heatmap = overview(slide), make_map(slide)
         with_text = np.asarray(heatmap_view(view, heatmap, "Research use only · demo model"))
@@ -101,7 +103,7 @@ def test_the_caption_and_the_bars_are_drawn_below_the_slide(tmp_path):
     height = view.rgb.shape[0]
     assert np.array_equal(with_text[:height], without[:height])
     assert (with_text[height:] != without[height:]).any()
-    path = tmp_path / "x.png"
-    path.write_bytes(png_bytes(Image.fromarray(with_text)))
-    with Image.open(path) as picture:
-        assert picture.size == (1200, height + 74)
+    for kind in ("PNG", "JPEG"):
+        with Image.open(io.BytesIO(encode(Image.fromarray(with_text), kind))) as picture:
+            assert picture.size == (1200, height + 74)
+            assert picture.format == kind
