@@ -26,7 +26,7 @@ MAX_FIELDS = 400
 """More tissue than this many fields is sampled: one field stands for a larger cell."""
 
 BLURRED_SHARPNESS = 0.45
-BLURRED_SHARE = 0.20
+BLURRED_SHARE = 0.16
 """A field is blurred if its sharpness is below the first, or below this share of the slide's upper
 quartile. On 14 real images in focus no field lay below 2.0, nor below half of the upper quartile.
 Blurred with a Gaussian of 2 µm they came to 0.2-1.2 and at most 0.14 of it; of 3 µm, to 0.4 at
