@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Generator, Sequence
+from typing import Any, cast
 
 import numpy as np
 
 from napari_her2.errors import BadModelError, BadRegionError, NoTissueError
 from napari_her2.geometry import Region
 from napari_her2.models.protocols import TileSelector
+from napari_her2.pipelines.events import CancelToken
 from napari_her2.pipelines.plan import ModelGroup, Plan, pixel_size
 from napari_her2.pipelines.request import PredictRequest
 from napari_her2.pipelines.scores import GroupScores
 from napari_her2.results.journal import ScoredBatch
 from napari_her2.slides.base import Slide
+from napari_her2.tiles.reading import TileBatch, TileReader, iter_batches
 from napari_her2.tiles.selectors import AllOf, PolygonSelector, TissueSelector, coarse_to_fine
 from napari_her2.tiles.spec import TileGrid
 from napari_her2.tiles.tissue import TissueMask
 
-__all__ = ["grid_region", "journal_header", "lay_out", "merged"]
+__all__ = ["grid_region", "journal_header", "lay_out", "merged", "read_ahead"]
 
 
 def lay_out(
@@ -108,6 +111,27 @@ def grid_region(slide: Slide, request: PredictRequest) -> Region:
             height=size.height,
         )
     return region
+
+
+def read_ahead(
+    reader: TileReader, scores: GroupScores, todo: Sequence[int], cancel: CancelToken
+) -> contextlib.closing[Generator[TileBatch, None, None]]:
+    """Read the tiles of some batches ahead of the model; closing it ends the reading.
+
+    Parameters
+    ----------
+    reader : TileReader
+        Reads the slide.
+    scores : GroupScores
+        Knows the batches.
+    todo : sequence of int
+        Which of them are still to be scored.
+    cancel : CancelToken
+        Ends the reading early.
+    """
+    cells = [scores.batches[i] for i in todo]
+    batches = iter_batches(reader, scores.grid, cells, cancel=cancel)
+    return contextlib.closing(cast("Generator[TileBatch, None, None]", batches))
 
 
 def _selector(group: ModelGroup, request: PredictRequest) -> TileSelector:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from napari_her2.errors import (
     DiskFullError,
@@ -29,7 +29,7 @@ from napari_her2.pipelines.events import (
     Started,
 )
 from napari_her2.pipelines.freshness import Freshness
-from napari_her2.pipelines.layout import journal_header, lay_out, merged
+from napari_her2.pipelines.layout import journal_header, lay_out, merged, read_ahead
 from napari_her2.pipelines.plan import ModelSource, Plan, check_stain, make_plan, pixel_size
 from napari_her2.pipelines.record import run_facts
 from napari_her2.pipelines.request import PredictRequest
@@ -40,7 +40,7 @@ from napari_her2.results.tiles import tiles_parquet
 from napari_her2.slides import open_slide
 from napari_her2.slides.base import Slide
 from napari_her2.stains.guess import StainGuess, guess_stain
-from napari_her2.tiles.reading import TileBatch, TileReader, iter_batches
+from napari_her2.tiles.reading import TileReader
 from napari_her2.tiles.tissue import TissueMask, find_tissue
 from napari_her2.types import RunStatus
 
@@ -179,7 +179,7 @@ class _SlideRun:
                     self.store.write_json("tissue.geojson", tissue.to_geojson())
                 try:
                     yield from self._score(slide, fresh)
-                    yield self._finish(fresh)
+                    outcome = self._finish(fresh)
                 except GeneratorExit:
                     self._suspend("cancelled")
                     raise
@@ -187,6 +187,8 @@ class _SlideRun:
                     raise self._kept(error) from error
                 except MemoryError as error:
                     raise self._kept(TooLittleMemoryError("mem", n=0)) from error
+                # Whoever stops listening at the outcome finds the run committed or suspended.
+                yield outcome
 
     def _score(self, slide: Slide, fresh: Freshness) -> Iterator[Event]:
         """Score what is left to do; ends early when cancelled."""
@@ -201,7 +203,7 @@ class _SlideRun:
             scorer = BatchScorer(scores.group, device, self.cancel)
             reader = TileReader(slide, scores.group.spec)
             self._note_enlarged(reader, scores)
-            with _tiles(reader, scores, todo, self.cancel) as tiles:
+            with read_ahead(reader, scores, todo, self.cancel) as tiles:
                 for batch in tiles:
                     scored = scorer.score(scores.first + todo[batch.index], batch)
                     if scored is None:
@@ -389,15 +391,6 @@ class _SlideRun:
             return None
         path = self.store.heatmap_path(self.plan.names[model_id])
         return path if path.exists() else None
-
-
-def _tiles(
-    reader: TileReader, scores: GroupScores, todo: list[int], cancel: CancelToken
-) -> contextlib.closing[Generator[TileBatch, None, None]]:
-    """Batches read ahead; closing it ends the reading."""
-    cells = [scores.batches[i] for i in todo]
-    batches = iter_batches(reader, scores.grid, cells, cancel=cancel)
-    return contextlib.closing(cast("Generator[TileBatch, None, None]", batches))
 
 
 def _partial(slide_id: str, batch: ScoredBatch) -> Partial:

@@ -150,6 +150,17 @@ def test_a_closed_generator_keeps_what_was_scored(request_for, registry):
     assert outcome.document["run_dir"] == str(stopped.folder)
 
 
+def test_who_stops_listening_at_the_outcome_finds_the_run_committed(request_for, registry):
+    stream = predict(request_for(), module.NEVER, registry)
+    for event in stream:
+        if isinstance(event, Outcome):
+            break
+    stream.close()
+    (kept,) = find_runs(request_for().out)
+    assert kept.complete
+    assert kept.record["status"] == "completed"
+
+
 def test_the_same_request_is_not_run_twice(request_for, registry):
     first, outcome = run(request_for(), registry)
     calls = len(registry.models["fake-er"].tile_model.calls)
