@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from napari_her2._contrib.preferences import apply_preferences
+
 __all__ = ["get_reader", "read_slide"]
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -59,6 +61,7 @@ def read_slide(path: PathOrPaths) -> list[LayerData]:
     one = _one_path(path)
     if one is None:
         raise NotASlideError("not_slide", name=Path(path[0]).name, reason="several files")
+    apply_preferences()
     data, kwargs, kind = slide_layer(open_slide(one, probe=True))
     return [(data, kwargs, kind)]
 

@@ -1,15 +1,14 @@
-"""Which of our layers lies over which, and how they are found again and named."""
+"""Which of our layers lies over which, and how they are found again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-__all__ = ["RANKS", "add_in_order", "her2", "kind_of", "rank_of", "short_id"]
+__all__ = ["RANKS", "add_in_order", "her2", "kind_of", "rank_of"]
 
 RANKS: Final[dict[str, int]] = {
     "label": 0, "macro": 0,
@@ -18,7 +17,7 @@ RANKS: Final[dict[str, int]] = {
     "qc": 3,
     "dab": 4, "attention": 4, "disagreement": 4,
     "heatmap": 5,
-    "unreadable": 6, "doubt": 6,
+    "unreadable": 6, "waiting": 6, "doubt": 6,
     "attribution": 7,
     "density": 8,
     "tma": 9, "tiles": 9,
@@ -75,31 +74,3 @@ def add_in_order(viewer: ViewerModel, layer: Layer) -> Layer:
     if active is not None and active in viewer.layers:
         viewer.layers.selection.active = active
     return layer
-
-
-def short_id(slide_id: str, others: Iterable[str] = (), length: int = 9) -> str:
-    """Shortest piece of a slide id that tells it from others, at most ``length`` characters.
-
-    Parameters
-    ----------
-    slide_id : str
-        The id to shorten.
-    others : iterable of str
-        Ids of the other slides in the window.
-    length : int
-        Room in napari's layer list.
-
-    Returns
-    -------
-    str
-        The id itself if it fits; else its beginning; else, where another slide begins the same
-        way, beginning and end around an ellipsis.
-    """
-    if len(slide_id) <= length:
-        return slide_id
-    rivals = [o for o in others if o != slide_id]
-    head = slide_id[:length]
-    if not any(o.startswith(head) for o in rivals):
-        return head
-    tail = length // 2
-    return f"{slide_id[: length - tail - 1]}…{slide_id[-tail:]}"

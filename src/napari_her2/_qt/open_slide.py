@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_her2._qt.layer_order import her2, kind_of
 from napari_her2.geometry import Region
+from napari_her2.layers.placing import short_name
 from napari_her2.slides.base import PixelSize, Slide
 
 if TYPE_CHECKING:
@@ -39,8 +40,6 @@ class OpenSlide:
         Its pixels.
     layer : napari Layer
         The image that shows it.
-    short : str
-        Its name in the layer list.
     survey : Survey or None
         None until the first look is done.
     survey_error : Exception or None
@@ -53,7 +52,6 @@ class OpenSlide:
 
     slide: Slide
     layer: Layer
-    short: str
     survey: Survey | None = None
     survey_error: Exception | None = None
     given_mpp: tuple[float, float] | None = None
@@ -65,6 +63,11 @@ class OpenSlide:
     def slide_id(self) -> str:
         """Id of the slide."""
         return self.slide.slide_id
+
+    @property
+    def short(self) -> str:
+        """Its name in the layer list."""
+        return short_name(self.slide_id)
 
     @property
     def path(self) -> Path:

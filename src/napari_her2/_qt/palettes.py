@@ -1,23 +1,17 @@
-"""Colours of the map: three palettes for a probability, and the veil of doubt."""
+"""Colours of the map: the palettes a probability is offered in, and the veil of doubt."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import Final
 
-from matplotlib import colormaps
-from matplotlib.colors import to_rgba
 from napari.utils.colormaps import Colormap
 
-from napari_her2._qt.components.probability_bar import BLUE_RED
+from napari_her2.layers.colours import colour_map
 
 __all__ = ["PALETTES", "doubt_veil", "palette"]
 
-PAPER: Final = ("#00008F", "#0000FF", "#00FFFF", "#FFFF00", "#FF0000", "#800000")
-
 PALETTES: Final[tuple[str, ...]] = ("blue_red", "cividis", "paper")
-
-_CLEAR: Final = (0.0, 0.0, 0.0, 0.0)
 
 
 @lru_cache(maxsize=8)
@@ -26,19 +20,17 @@ def palette(name: str) -> Colormap:
 
     Parameters
     ----------
-    name : {"blue_red", "cividis", "paper"}
-        Which.
+    name : str
+        One of :data:`PALETTES`.
     """
-    if name == "cividis":
-        colours = [tuple(map(float, c)) for c in colormaps["cividis"]([i / 32 for i in range(33)])]
-    else:
-        colours = [to_rgba(c) for c in (PAPER if name == "paper" else BLUE_RED)]
-    return Colormap(colors=colours, name=f"her2-{name}", display_name=name, nan_color=_CLEAR)
+    return Colormap(**colour_map(name))
 
 
 @lru_cache(maxsize=1)
 def doubt_veil() -> Colormap:
     """White, from clear (sure) to 0.7 (even)."""
     return Colormap(
-        colors=[(1.0, 1.0, 1.0, 0.0), (1.0, 1.0, 1.0, 0.7)], name="her2-doubt", nan_color=_CLEAR
+        colors=[(1.0, 1.0, 1.0, 0.0), (1.0, 1.0, 1.0, 0.7)],
+        name="her2-doubt",
+        nan_color=(0.0, 0.0, 0.0, 0.0),
     )

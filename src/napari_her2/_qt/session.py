@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from napari.settings import get_settings as napari_settings
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_her2._qt.layer_order import add_in_order, her2, kind_of, short_id
+from napari_her2._qt.layer_order import add_in_order, her2, kind_of
 from napari_her2._qt.open_slide import OpenSlide, Survey, slide_of
 from napari_her2._qt.safe_layers import remove_layers_safely
 from napari_her2._qt.task_runner import BackgroundCalls, TaskRunner
@@ -82,7 +82,6 @@ class Session(QObject):
         self._predict: PredictController | None = None
         self.keeper: WindowKeeper | None = None
         self._demo_shown = False
-        self._async_before: bool | None = None
         self._closed = False
         viewer.layers.events.inserted.connect(self._on_layer_inserted)
         viewer.layers.events.removed.connect(self._on_layer_removed)
@@ -168,8 +167,7 @@ class Session(QObject):
         slide = slide_of(layer)
         if slide is None or any(e.layer is layer for e in self.slides):
             return
-        others = [e.slide_id for e in self.slides]
-        entry = OpenSlide(slide, layer, short_id(slide.slide_id, others))
+        entry = OpenSlide(slide, layer)
         self.slides.append(entry)
         if len(self.slides) == 1:
             self._dress_window()
@@ -275,19 +273,14 @@ class Session(QObject):
         overlays.text.position = "bottom_left"
         overlays.text.visible = True
         self.show_demo_mark(self._demo_shown)
-        # Reading tiles must not hold up the window.
-        experimental = napari_settings().experimental
-        self._async_before = experimental.async_
-        experimental.async_ = True
+        _slice_beside(viewer, True)
 
     def _undress_window(self) -> None:
         viewer = self.viewer
         if viewer is not None:
             viewer.canvas.overlays.text.visible = False
             viewer.canvas.overlays.scale_bar.visible = False
-        if self._async_before is not None:
-            napari_settings().experimental.async_ = self._async_before
-            self._async_before = None
+            _slice_beside(viewer, napari_settings().experimental.async_)
 
     def _guard_keys(self, layer: Layer) -> None:
         from napari_her2._qt.key_bindings import guard_slide_keys
@@ -303,9 +296,17 @@ class Session(QObject):
         self.runner.stop(timeout=2.0)
         self.background.close()
         self.thumbnails.close()
-        if self._async_before is not None:
-            napari_settings().experimental.async_ = self._async_before
-            self._async_before = None
+
+
+def _slice_beside(viewer: ViewerModel, on: bool) -> None:
+    """Let reading of tiles not hold up this window (napari's async slicing), or as it was.
+
+    napari has a setting for this, but saves it at once and for all its windows: a crash would leave
+    the user's settings changed. So the viewer's own slicer is told, where there is one.
+    """
+    slicer = getattr(viewer, "_layer_slicer", None)
+    if slicer is not None and hasattr(slicer, "_force_sync"):
+        slicer._force_sync = not on  # noqa: SLF001
 
 
 def sentence_of(error: BaseException) -> str:

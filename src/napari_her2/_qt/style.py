@@ -10,10 +10,11 @@ from napari.utils.theme import get_theme
 from qtpy.QtGui import QColor, QFontMetrics
 from qtpy.QtWidgets import QWidget
 
+from napari_her2.layers.colours import STATUS
+
 __all__ = [
     "AMBER",
     "NEGATIVE",
-    "NOT_ASSESSABLE",
     "POSITIVE",
     "TARGET_PX",
     "ThemeColours",
@@ -21,10 +22,9 @@ __all__ = [
     "theme_colours",
 ]
 
-POSITIVE: Final = "#B3261E"
-NEGATIVE: Final = "#1F5FBF"
-AMBER: Final = "#F2A900"
-NOT_ASSESSABLE: Final = "#6E6E6E"
+POSITIVE: Final = STATUS["positive"]
+NEGATIVE: Final = STATUS["negative"]
+AMBER: Final = STATUS["equivocal"]
 
 TARGET_PX: Final = 24
 """Smallest side of anything that can be clicked."""

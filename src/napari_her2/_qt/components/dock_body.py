@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
-__all__ = ["MIN_WIDTH", "DockBody"]
+__all__ = ["MIN_WIDTH", "DockBody", "VerticalScroll"]
 
 MIN_WIDTH = 340
 """Narrowest a dock gets, pixels."""
+
+
+class VerticalScroll(QScrollArea):
+    """Scrolls up and down only: its content is exactly as wide as the view."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # Always there: what lies beside it must not move when a part unfolds.
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.verticalScrollBar().setFixedWidth(10)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Hold the content to the width of the view."""
+        super().resizeEvent(event)
+        if self.widget() is not None:
+            self.widget().setMaximumWidth(self.viewport().width())
 
 
 class DockBody(QWidget):
@@ -22,13 +43,9 @@ class DockBody(QWidget):
         self.head.setSpacing(5)
         content = QWidget()
         self.body = QVBoxLayout(content)
-        self.body.setContentsMargins(8, 2, 8, 6)
+        self.body.setContentsMargins(4, 2, 0, 6)
         self.body.setSpacing(6)
-        self.scroll_area = QScrollArea()
-        self.scroll_area.setWidgetResizable(True)
-        self.scroll_area.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll_area.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.scroll_area = VerticalScroll()
         self.scroll_area.setWidget(content)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QFontMetrics, QPainter, QPaintEvent, QResizeEvent
+from qtpy.QtCore import QRectF, QSize, Qt
+from qtpy.QtGui import QFontMetrics, QPainter, QPaintEvent, QPen, QResizeEvent
 from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from napari_her2._qt.style import TARGET_PX, theme_colours
 
-__all__ = ["ElidedLine", "fold_button", "line", "named", "paragraph", "small_button"]
+__all__ = [
+    "ElidedLine",
+    "InfoButton",
+    "fold_button",
+    "line",
+    "link_button",
+    "named",
+    "paragraph",
+    "small_button",
+]
 
 _W = TypeVar("_W", bound=QWidget)
 
@@ -49,6 +58,22 @@ def paragraph(text: str = "", *, muted: bool = False) -> QLabel:
     return label
 
 
+def link_button(text: str, tip: str | None = None) -> QPushButton:
+    """A button that takes no more room than its word, underlined as a link."""
+    button = QPushButton(text)
+    button.setFlat(True)
+    button.setMinimumHeight(TARGET_PX)
+    button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+    button.setAutoDefault(False)
+    button.setStyleSheet(
+        "QPushButton { background: transparent; border: none; padding: 0px 2px;"
+        " text-decoration: underline; }"
+        "QPushButton::menu-indicator { image: none; width: 0px; }"
+        f"QPushButton:focus {{ border: 1px solid {theme_colours().text.name()}; }}"
+    )
+    return named(button, text, tip)
+
+
 def small_button(text: str, tip: str | None = None) -> QPushButton:
     """A button no wider than its words."""
     button = QPushButton(text)
@@ -56,6 +81,30 @@ def small_button(text: str, tip: str | None = None) -> QPushButton:
     button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
     button.setAutoDefault(False)
     return named(button, text, tip)
+
+
+class InfoButton(QToolButton):
+    """An i in a ring, drawn: not every font has the sign."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFixedSize(TARGET_PX + 2, TARGET_PX)
+        self.setAutoRaise(True)
+        named(self, name, name)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw ring and letter over the button."""
+        super().paintEvent(event)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colours = theme_colours()
+        painter.setPen(QPen(colours.text if self.isEnabled() else colours.muted, 1.4))
+        centre = QRectF(self.rect()).center()
+        painter.drawEllipse(centre, 8.0, 8.0)
+        font = painter.font()
+        font.setBold(True)
+        painter.setFont(font)
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "i")
 
 
 def fold_button(text: str) -> QToolButton:
@@ -88,7 +137,7 @@ class ElidedLine(QWidget):
         self._text = text
         self._muted = muted
         self._mode = mode
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setText(text)
 
     def text(self) -> str:
@@ -100,6 +149,7 @@ class ElidedLine(QWidget):
         self._text = text
         self.setAccessibleName(text)
         self._update_tip()
+        self.updateGeometry()
         self.update()
 
     def sizeHint(self) -> QSize:

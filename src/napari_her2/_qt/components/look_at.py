@@ -40,9 +40,12 @@ class LookAtList(QWidget):
         self._back.clicked.connect(lambda: self.step(-1))
         self._on.clicked.connect(lambda: self.step(1))
         self._position = line(ui("no_places"))
+        self._position.setMinimumWidth(
+            self._position.fontMetrics().horizontalAdvance(ui("place_of", i=12, n=12)) + 4
+        )
         self._sort = QComboBox()
         self._sort.setMinimumHeight(TARGET_PX)
-        self._sort.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        self._sort.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         for key, text in sorts:
             self._sort.addItem(text, key)
         named(self._sort, ui("look_at"))
@@ -56,8 +59,7 @@ class LookAtList(QWidget):
         head.addWidget(self._back)
         head.addWidget(self._position)
         head.addWidget(self._on)
-        head.addStretch()
-        head.addWidget(self._sort)
+        head.addWidget(self._sort, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import (
@@ -22,7 +23,14 @@ from napari_her2._qt.texts import ui
 from napari_her2.messages import DEMO_MODEL
 from napari_her2.models.card import ModelCard, Validation
 
-__all__ = ["CardLines", "CardPopover", "card_lines", "card_summary", "status_text"]
+__all__ = [
+    "CardLines",
+    "CardPopover",
+    "card_lines",
+    "card_summary",
+    "shared_summary",
+    "status_text",
+]
 
 
 def card_summary(card: ModelCard) -> str:
@@ -32,7 +40,28 @@ def card_summary(card: ModelCard) -> str:
         name=card.name,
         version=card.version,
         stain=card.stain,
-        mpp=numbers.mpp(card.spacing_um_px),
+        mpp=f"{card.spacing_um_px:g}",
+    )
+
+
+def shared_summary(cards: Sequence[ModelCard]) -> str:
+    """One line for several models: what they share, once; their names only where they differ.
+
+    Parameters
+    ----------
+    cards : sequence of ModelCard
+        At least one.
+    """
+    made = {(c.is_demo, c.version, c.stain, c.spacing_um_px) for c in cards}
+    if len(cards) == 1 or len(made) > 1:
+        return " | ".join(dict.fromkeys(card_summary(c) for c in cards))
+    first = cards[0]
+    return ui(
+        "cards_line_demo" if first.is_demo else "cards_line",
+        n=len(cards),
+        version=first.version,
+        stain=first.stain,
+        mpp=f"{first.spacing_um_px:g}",
     )
 
 
@@ -55,7 +84,7 @@ def card_lines(card: ModelCard) -> list[tuple[str, str]]:
                 "card_made_text",
                 stain=card.stain,
                 organ=card.organ,
-                mpp=numbers.mpp(card.spacing_um_px),
+                mpp=f"{card.spacing_um_px:g}",
             ),
         ),
         (ui("card_trained"), card.training_data or ui("card_unsaid")),

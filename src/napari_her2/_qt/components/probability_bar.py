@@ -9,11 +9,9 @@ from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_her2._qt.style import theme_colours
+from napari_her2.layers.colours import BLUE_RED
 
-__all__ = ["BLUE_RED", "ProbabilityBar", "ProbabilityScale", "blue_red"]
-
-BLUE_RED = ("#1F4FA0", "#6FA8DC", "#F4F1EC", "#EE9A6B", "#A81428")
-"""The map's default colours at 0, .25, .5, .75 and 1."""
+__all__ = ["ProbabilityBar", "ProbabilityScale", "blue_red"]
 
 _MARGIN = 7
 

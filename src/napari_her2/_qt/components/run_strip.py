@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QProgressBar,
@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_her2._qt import numbers
-from napari_her2._qt.components.labels import line, named, paragraph, small_button
+from napari_her2._qt.components.labels import ElidedLine, line, named, paragraph, small_button
 from napari_her2._qt.style import theme_colours
 from napari_her2._qt.texts import ui
 
@@ -172,7 +172,8 @@ class RunStrip(QWidget):
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(8)
         self._status = paragraph()
-        self._rate = paragraph(muted=True)
+        self._rate = ElidedLine(muted=True)
+        self._spring = QWidget()
         self.cancel_button = small_button(ui("cancel"), ui("cancel_tip"))
         self.cancel_button.clicked.connect(self._on_cancel)
         self.stop_button = small_button(ui("stop_at_once"), ui("stop_at_once_tip"))
@@ -185,22 +186,20 @@ class RunStrip(QWidget):
         head = QHBoxLayout()
         head.addWidget(self.button, 1)
         head.addWidget(self._key)
-        words = QVBoxLayout()
-        words.setSpacing(2)
-        words.addWidget(self._status)
-        words.addWidget(self._bar)
-        words.addWidget(self._rate)
-        body = QHBoxLayout()
-        body.addLayout(words, 1)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self._bar, 1)
+        buttons.addWidget(self._spring, 1)
         for button in (
             self.cancel_button, self.stop_button, self.resume_button, self.restart_button,
         ):  # fmt: skip
-            body.addWidget(button, 0, Qt.AlignmentFlag.AlignVCenter)
+            buttons.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 2, 0, 2)
-        layout.setSpacing(4)
+        layout.setSpacing(3)
         layout.addLayout(head)
-        layout.addLayout(body)
+        layout.addWidget(self._status)
+        layout.addLayout(buttons)
+        layout.addWidget(self._rate)
 
         self._patience = QTimer(self)
         self._patience.setSingleShot(True)
@@ -352,10 +351,12 @@ class RunStrip(QWidget):
         busy = state in (StripState.STARTING, StripState.RUNNING, StripState.STOPPING)
         self.button.setVisible(not busy)
         self._key.setVisible(not busy)
-        self._bar.setVisible(state in (StripState.STARTING, StripState.RUNNING))
+        counting = state in (StripState.STARTING, StripState.RUNNING)
+        self._bar.setVisible(counting)
+        self._spring.setVisible(not counting)
         self._rate.setVisible(state is StripState.RUNNING)
         self._rate.setText("")
-        self.cancel_button.setVisible(state in (StripState.STARTING, StripState.RUNNING))
+        self.cancel_button.setVisible(counting)
         self.stop_button.setVisible(False)
         self.resume_button.setVisible(state is StripState.CANCELLED)
         self.restart_button.setVisible(state in (StripState.CANCELLED, StripState.CACHED))

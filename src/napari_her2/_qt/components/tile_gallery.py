@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QSize, Signal
-from qtpy.QtGui import QIcon, QImage, QPixmap
+from qtpy.QtGui import QIcon, QImage, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QGridLayout, QSizePolicy, QToolButton, QWidget
 
 from napari_her2._qt.components.labels import named
@@ -49,12 +49,16 @@ class TileGallery(QWidget):
         for i in range(columns * rows):
             button = QToolButton()
             button.setCheckable(True)
-            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            button.setMinimumSize(40, 44)
-            button.setIconSize(QSize(42, 40))
+            button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            button.setMinimumSize(24, 24)
+            keep = button.sizePolicy()
+            keep.setRetainSizeWhenHidden(i < columns)
+            button.setSizePolicy(keep)
             button.clicked.connect(lambda _=False, i=i: self.tile_requested.emit(i))
             layout.addWidget(button, i // columns, i % columns)
             self._buttons.append(button)
+        for column in range(columns):
+            layout.setColumnStretch(column, 1)
         self._restyle()
         self.set_tips([])
 
@@ -91,6 +95,15 @@ class TileGallery(QWidget):
         """Mark the tile that the view is at."""
         for i, button in enumerate(self._buttons):
             button.setChecked(i == index)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the tiles square."""
+        super().resizeEvent(event)
+        gap = self.layout().spacing()
+        side = max(24, (self.width() - gap * (self._columns - 1)) // self._columns)
+        for button in self._buttons:
+            button.setFixedHeight(side)
+            button.setIconSize(QSize(side - 4, side - 4))
 
     def _restyle(self) -> None:
         c = theme_colours()

@@ -168,8 +168,6 @@ class WhyPanel(QWidget):
         made: float | None,
         positive: NDArray[np.float32] | None = None,
         negative: NDArray[np.float32] | None = None,
-        *,
-        hide_numbers: bool = False,
     ) -> None:
         """Show what a slide result rests on.
 
@@ -181,8 +179,6 @@ class WhyPanel(QWidget):
             The t the model was made with.
         positive, negative : ndarray, optional
             p+ and p- of all tiles; NaN left out.
-        hide_numbers : bool
-            The reader wants to say first what they think.
         """
         self._made = made
         t = None if score is None else score.threshold
@@ -192,7 +188,7 @@ class WhyPanel(QWidget):
             self.fold.setText(ui("why_closed_none"))
             self._counts.setText("")
         else:
-            p = None if hide_numbers else score.probability
+            p = score.probability
             self.fold.setText(
                 ui("why_closed_none") if p is None else ui("why_closed", p=numbers.probability(p))
             )

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari.utils import progress
-from qtpy.QtCore import QObject, QSettings, Signal
+from qtpy.QtCore import QObject, Signal
 
-from napari_her2._qt import numbers
 from napari_her2._qt.components.run_strip import StripState, StripView
 from napari_her2._qt.predict.map_layers import MapSettings
 from napari_her2._qt.predict.mending import mend_of
 from napari_her2._qt.predict.presenter import ResultPresenter
+from napari_her2._qt.predict.rates import remember_rate
 from napari_her2._qt.predict.request_form import PredictForm, to_request
 from napari_her2._qt.predict.run_state import RunState
 from napari_her2._qt.predict.services import PredictServices
+from napari_her2._qt.predict.strip_views import cancelled_view, done_view
 from napari_her2._qt.session import results_folder, sentence_of, tell
 from napari_her2._qt.task_runner import TaskEnd
 from napari_her2._qt.texts import ui
@@ -32,7 +32,7 @@ from napari_her2.pipelines.events import (
     Progress,
     Started,
 )
-from napari_her2.settings import LOGGER, get_settings
+from napari_her2.settings import LOGGER
 
 if TYPE_CHECKING:
     from napari_her2._qt.open_slide import OpenSlide
@@ -273,7 +273,7 @@ class PredictController(QObject):
         if old is not None:
             old.layers.remove()
         presenter = ResultPresenter(self._session, entry, run, self.map)
-        presenter.running = True
+        presenter.layers.running = True
         presenter.map_changed.connect(self._mark_demo)
         entry.extra["predict"] = presenter
         return presenter
@@ -313,50 +313,29 @@ class PredictController(QObject):
             if outcome is not None:
                 live.run.document = outcome.document
             live.finish()
+        stopped = outcome.status == "cancelled" if outcome is not None else end.cancelled
         error = end.error or (outcome.error if outcome is not None else None)
-        if error is not None:
+        if stopped and end.error is None:
+            self._set_strip(cancelled_view(live, self._last_progress))
+        elif error is not None:
             self._fail(error, can_resume=isinstance(error, DiskFullError))
-        elif end.cancelled and (outcome is None or outcome.status != "completed"):
-            self._set_strip(self._cancelled_view(live))
         elif outcome is None or outcome.status == "failed":
             self._fail_without_error(outcome)
         else:
-            self._set_strip(self._done_view(outcome, live))
+            kept = self._stored or self._kept_run(live)
+            self._set_strip(done_view(outcome, live, kept))
+            fresh = self._last_progress.tiles_per_second if self._last_progress else None
+            if fresh:
+                remember_rate(fresh)
         self._stored = None
         self.runs_changed.emit()
         self.presenter_changed.emit()
 
-    def _cancelled_view(self, live: ResultPresenter | None) -> StripView:
-        if live is not None:
-            return StripView(StripState.CANCELLED, done=live.run.n_done, total=live.run.n_total)
-        p = self._last_progress
-        return StripView(StripState.CANCELLED, done=p.done if p else 0, total=p.total if p else 0)
-
-    def _done_view(self, outcome: Outcome, live: ResultPresenter | None) -> StripView:
-        document = outcome.document
-        if document.get("cached"):
-            moment = self._stored_moment(live)
-            return StripView(StripState.CACHED, "" if moment is None else numbers.when(moment))
-        seconds = float(document.get("seconds") or 0.0)
-        if live is None:
-            return StripView(StripState.DONE, seconds=seconds)
-        fresh = self._last_progress.tiles_per_second if self._last_progress else None
-        if fresh:
-            self._remember_rate(fresh)
-        return StripView(
-            StripState.DONE,
-            done=live.run.n_done - live.run.n_failed,
-            unreadable=live.run.n_failed,
-            seconds=seconds,
-        )
-
-    def _stored_moment(self, live: ResultPresenter | None) -> dt.datetime | None:
-        run = self._stored
-        if run is None and live is not None and live.run.run_dir is not None:
-            folder = live.run.run_dir
-            run = next((r for r in self.stored_runs(live.entry) if r.folder == folder), None)
-        started = None if run is None else run.record.get("started")
-        return dt.datetime.fromisoformat(str(started)) if started else None
+    def _kept_run(self, live: ResultPresenter | None) -> StoredRun | None:
+        if live is None or live.run.run_dir is None:
+            return None
+        folder = live.run.run_dir
+        return next((r for r in self.stored_runs(live.entry) if r.folder == folder), None)
 
     # errors -------------------------------------------------------------------------------
 
@@ -403,19 +382,3 @@ class PredictController(QObject):
         if self._activity is not None:
             self._activity.close()
             self._activity = None
-
-    # how fast this computer is --------------------------------------------------------------
-
-    @staticmethod
-    def _rates() -> QSettings:
-        return QSettings(str(get_settings().cache_dir / "rates.ini"), QSettings.Format.IniFormat)
-
-    def _remember_rate(self, tiles_per_second: float) -> None:
-        self._rates().setValue("predict/tiles_per_second", f"{tiles_per_second:.3f}")
-
-    def known_rate(self) -> float | None:
-        """Tiles a second of the last run here; None before the first."""
-        try:
-            return float(str(self._rates().value("predict/tiles_per_second", "") or 0)) or None
-        except ValueError:
-            return None

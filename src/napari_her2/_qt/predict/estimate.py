@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from napari_her2._qt import numbers
 from napari_her2._qt.predict.request_form import PredictForm, to_request
+from napari_her2._qt.texts import ui
 from napari_her2.errors import Her2Error
 from napari_her2.models.card import ModelCard
 from napari_her2.models.protocols import TileSelector
@@ -17,8 +19,9 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_her2._qt.open_slide import OpenSlide
+    from napari_her2._qt.session import Session
 
-__all__ = ["count_tiles"]
+__all__ = ["count_tiles", "estimate_text"]
 
 
 def count_tiles(
@@ -59,3 +62,38 @@ def count_tiles(
         )
         for spec in specs
     )
+
+
+def estimate_text(
+    session: Session, cards: Sequence[ModelCard], form: PredictForm, rate: float | None
+) -> str:
+    """What a run would do: tiles, models, and how long it takes here.
+
+    Parameters
+    ----------
+    session : Session
+        For slide and view.
+    cards : sequence of ModelCard
+        Models ticked.
+    form : PredictForm
+        The form.
+    rate : float or None
+        Tiles a second of an earlier run; None leaves the time out.
+
+    Returns
+    -------
+    str
+        Empty where it can't be told yet.
+    """
+    entry, viewer = session.active, session.viewer
+    if entry is None or viewer is None or not cards:
+        return ""
+    tiles = count_tiles(entry, viewer, cards, form)
+    if tiles is None:
+        return ""
+    models = ui("one_model") if len(cards) == 1 else ui("n_models", n=len(cards))
+    text = ui("estimate", tiles=numbers.count(tiles), models=models)
+    if not rate:
+        return text
+    where = ui("device_cuda" if form.device == "cuda" else "device_cpu")
+    return f"{text} · {numbers.estimate(tiles / rate, where)}"

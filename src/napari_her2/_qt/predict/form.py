@@ -11,20 +11,20 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QRadioButton,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_her2._qt.components.labels import (
     ElidedLine,
+    InfoButton,
     fold_button,
     line,
     named,
     paragraph,
     small_button,
 )
-from napari_her2._qt.components.model_card import card_summary
+from napari_her2._qt.components.model_card import shared_summary
 from napari_her2._qt.predict.request_form import PredictForm
 from napari_her2._qt.style import TARGET_PX
 from napari_her2._qt.texts import ui
@@ -46,12 +46,15 @@ class PredictFormPanel(QWidget):
         The form asks for something else.
     models_requested(), card_requested(), region_requested()
         Buttons beside the form: installed models, cards of those ticked, draw a region.
+    impression_toggled(bool)
+        Numbers wait until the reader said what they think.
     """
 
     changed = Signal()
     models_requested = Signal()
     card_requested = Signal()
     region_requested = Signal()
+    impression_toggled = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -60,15 +63,16 @@ class PredictFormPanel(QWidget):
         self._resume = True
 
         grid = QGridLayout()
-        grid.setHorizontalSpacing(8)
+        grid.setHorizontalSpacing(6)
         grid.setVerticalSpacing(3)
         grid.setColumnStretch(1, 1)
         grid.addWidget(line(ui("models"), bold=True), 0, 0)
         grid.addLayout(self._models_row(), 0, 1)
         self._card_line = ElidedLine(muted=True)
-        grid.addWidget(self._card_line, 1, 1)
+        grid.addWidget(self._card_line, 1, 0, 1, 2)
         grid.addWidget(line(ui("where"), bold=True), 2, 0)
         grid.addLayout(self._where_row(), 2, 1)
+        grid.addWidget(self._regions, 3, 1)
 
         self._fold = fold_button(ui("options"))
         self._summary = ElidedLine(muted=True)
@@ -101,7 +105,7 @@ class PredictFormPanel(QWidget):
 
     def _models_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
-        row.setSpacing(8)
+        row.setSpacing(4)
         for biomarker in ("ER", "PR", "HER2"):
             box = QCheckBox(biomarker)
             box.setChecked(True)
@@ -114,17 +118,14 @@ class PredictFormPanel(QWidget):
         button = small_button(ui("models_button"), ui("models_button_tip"))
         button.clicked.connect(self.models_requested)
         row.addWidget(button)
-        self.info = QToolButton()
-        self.info.setText("ⓘ")
-        self.info.setFixedSize(TARGET_PX + 4, TARGET_PX)
-        named(self.info, ui("card_tip"), ui("card_tip"))
+        self.info = InfoButton(ui("card_tip"))
         self.info.clicked.connect(self.card_requested)
         row.addWidget(self.info)
         return row
 
     def _where_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
-        row.setSpacing(8)
+        row.setSpacing(4)
         self._where = QButtonGroup(self)
         for i, text_id in enumerate(("where_whole", "where_view", "where_region")):
             radio = QRadioButton(ui(text_id))
@@ -137,10 +138,9 @@ class PredictFormPanel(QWidget):
         self._regions = QComboBox()
         self._regions.setMinimumHeight(TARGET_PX)
         self._regions.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._regions.setMinimumWidth(48)
         named(self._regions, ui("where_region"))
         self._regions.activated.connect(self._on_region_activated)
-        row.addWidget(self._regions, 1)
+        row.addStretch()
         self.set_regions([])
         return row
 
@@ -166,6 +166,10 @@ class PredictFormPanel(QWidget):
             label.setBuddy(control)
             grid.addWidget(label, row, 0)
             grid.addWidget(control, row, 1)
+        self.impression = QCheckBox(ui("impression"))
+        named(self.impression, ui("impression"), ui("impression_tip"))
+        self.impression.toggled.connect(self.impression_toggled)
+        grid.addWidget(self.impression, 2, 0, 1, 2)
         self._fill_steps()
         return body
 
@@ -285,9 +289,8 @@ class PredictFormPanel(QWidget):
     def _summarise(self) -> None:
         cards = self.ticked()
         self.info.setEnabled(bool(cards))
-        summaries = list(dict.fromkeys(card_summary(c) for c in cards))
         if not self._cards or any(c is not None for c in self._cards.values()):
-            self._card_line.setText(" | ".join(summaries) if summaries else ui("no_model_ticked"))
+            self._card_line.setText(shared_summary(cards) if cards else ui("no_model_ticked"))
         else:
             self._card_line.setText(ui("model_missing"))
         usual = cards[0].patch_size_pixels // 2 if cards else 256

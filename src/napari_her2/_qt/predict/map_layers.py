@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Shapes
+from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.notifications import show_info
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -17,16 +18,19 @@ from napari_her2._qt.palettes import doubt_veil, palette
 from napari_her2._qt.predict.run_state import ModelScores, RunState
 from napari_her2._qt.safe_layers import remove_layers_safely
 from napari_her2._qt.texts import ui
-from napari_her2.geometry import Point as SlidePoint
-from napari_her2.geometry import Region, grid_transform, xy_to_world_yx
+from napari_her2.geometry import Region, xy_to_world_yx
+from napari_her2.layers import heatmap_layer, unreadable_layer
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Layer
 
     from napari_her2._qt.open_slide import OpenSlide
 
 __all__ = ["MapLayers", "MapSettings"]
+
+
+_DOT = 9
+"""A waiting cell shows a dot of a ninth of its side."""
 
 
 @dataclass(slots=True)
@@ -76,7 +80,9 @@ class MapLayers(QObject):
         self._doubt: Image | None = None
         self._marks: Shapes | None = None
         self._unreadable: Layer | None = None
+        self._waiting: dict[int, Labels] = {}
         self._removing = False
+        self.running = False
         viewer.layers.events.removed.connect(self._on_layer_removed)
 
     # what is shown ------------------------------------------------------------------------
@@ -118,6 +124,7 @@ class MapLayers(QObject):
         for model_id in reversed(list(self._run.models)):
             if model_id not in self._maps:
                 self._add_map(viewer, model_id)
+        self._add_waiting(viewer)
         self.apply()
 
     def refresh(self) -> None:
@@ -126,15 +133,19 @@ class MapLayers(QObject):
             np.copyto(self._heat[model_id], self._run.models[model_id].positive)
             if layer.visible:
                 layer.refresh(thumbnail=False, highlight=False, extent=False)
+        self._fill_waiting()
         viewer = self._viewer()
         if viewer is not None and self._doubt is not None and self._doubt.visible:
             self._fill_doubt(viewer)
 
     def finish(self) -> None:
-        """The run ended: thumbnails, and a hatch over what could not be read."""
+        """The run ended: thumbnails, no more dots, and a hatch over what could not be read."""
+        self.running = False
         for model_id, layer in self._maps.items():
             np.copyto(self._heat[model_id], self._run.models[model_id].positive)
             layer.refresh()
+        self._remove(self._waiting.values())
+        self._waiting.clear()
         self._show_unreadable()
 
     def mark(self, region: Region | None) -> None:
@@ -159,36 +170,46 @@ class MapLayers(QObject):
         mx, my = self._entry.world_mpp
         box = xy_to_world_yx(corners, mx, my)
         self._marks.data = []
-        # Thickness in world units: about three pixels of the screen at the zoom of a tile.
+        # World units: about five and two pixels of the screen at the zoom of a tile. Black on white
+        # is seen on glass, on tissue and on the map.
+        thick = max(region.width * mx / 90, 1e-3)
         self._marks.add_rectangles(
-            box, edge_width=max(region.width * mx / 130, 1e-3), edge_color="#000000",
+            [box, box],
+            edge_width=[thick, thick / 2.5],
+            edge_color=["#FFFFFF", "#000000"],
             face_color="transparent",
-        )  # fmt: skip
+        )
 
     def remove(self) -> None:
         """Take the layers out of the window."""
         viewer = self._viewer()
         if viewer is None:
             return
+        layers = [*self._maps.values(), self._doubt, self._unreadable, self._marks]
+        self._remove([*(x for x in layers if x is not None), *self._waiting.values()])
+        self._maps.clear()
+        self._heat.clear()
+        self._waiting.clear()
+        self._doubt = self._marks = self._unreadable = None
+
+    def _remove(self, layers: Iterable[Layer]) -> None:
+        viewer = self._viewer()
+        if viewer is None:
+            return
         self._removing = True
         try:
-            layers = [*self._maps.values(), self._doubt, self._unreadable, self._marks]
-            remove_layers_safely(viewer, [x for x in layers if x is not None])
+            remove_layers_safely(viewer, layers)
         finally:
             self._removing = False
-            self._maps.clear()
-            self._heat.clear()
-            self._doubt = self._marks = self._unreadable = None
 
     # making layers ------------------------------------------------------------------------
 
     def _common(self, kind: str, scores: ModelScores | None = None) -> dict[str, Any]:
-        run = self._run
         unit = "um" if self._entry.mpp is not None else "pixel"
         meta: dict[str, Any] = {
             "kind": kind,
             "slide_id": self._entry.slide_id,
-            "run_id": run.run_dir.name if run.run_dir is not None else None,
+            "run_id": self._run.run_id,
         }
         if scores is not None:
             meta |= {"model_id": scores.card.id, "model_status": scores.card.status}
@@ -198,31 +219,19 @@ class MapLayers(QObject):
             "metadata": {"her2": meta},
         }
         if scores is not None:
-            grid = scores.sheet.grid
-            at = grid_transform(
-                SlidePoint(grid.region.x, grid.region.y),
-                grid.cell_width,
-                grid.cell_height,
-                *self._entry.world_mpp,
-            )
+            at = scores.sheet.grid.transform()
             common |= {"scale": at.scale, "translate": at.translate}
         return common
 
     def _add_map(self, viewer: ViewerModel, model_id: str) -> None:
-        scores = self._run.models[model_id]
-        what = "demo" if scores.card.is_demo else "prob"
-        self._heat[model_id] = np.array(scores.positive, dtype=np.float32)
-        layer = Image(
-            self._heat[model_id],
-            name=f"{scores.name} {what} · {self._entry.short}",
-            colormap=palette(self.settings.palette),
-            contrast_limits=(0.0, 1.0),
-            opacity=self.settings.opacity,
-            blending="translucent",
-            interpolation2d="nearest",
-            visible=self.settings.visible and model_id == self._current,
-            **self._common("heatmap", scores),
+        heatmap = self._run.models[model_id].heatmap(self._entry.slide_id)
+        data, kwargs, _ = heatmap_layer(
+            heatmap, palette=self.settings.palette, run_id=self._run.run_id
         )
+        self._heat[model_id] = data
+        kwargs["opacity"] = self.settings.opacity
+        kwargs["visible"] = self.settings.visible and model_id == self._current
+        layer = Image(data, **kwargs)
         layer.contrast_limits_range = (0.0, 1.0)
         self._maps[model_id] = layer
         add_in_order(viewer, layer)
@@ -247,6 +256,41 @@ class MapLayers(QObject):
         self._doubt.data = scores.doubt
         self._doubt.scale, self._doubt.translate = placed["scale"], placed["translate"]
 
+    def _add_waiting(self, viewer: ViewerModel) -> None:
+        """Light dots on cells that will be scored: another look than "no tissue"."""
+        for scores in self._run.models.values():
+            sheet = scores.sheet
+            if id(sheet) in self._waiting or not self.running:
+                continue
+            rows, cols = sheet.grid.shape
+            dots = np.zeros((rows * _DOT, cols * _DOT), np.uint8)
+            place = self._common("waiting", scores)
+            scale = np.asarray(place["scale"]) / _DOT
+            shift = np.asarray(place["translate"]) - np.asarray(place["scale"]) / 2 + scale / 2
+            layer = Labels(
+                dots,
+                name=f"Waiting · {self._entry.short}",
+                colormap={0: "transparent", None: "transparent", 1: "#FFFFFF"},
+                opacity=0.6,
+                **{**place, "scale": scale, "translate": shift},
+            )
+            layer.editable = False
+            self._waiting[id(sheet)] = layer
+            add_in_order(viewer, layer)
+        self._fill_waiting()
+
+    def _fill_waiting(self) -> None:
+        for scores in self._run.models.values():
+            sheet = scores.sheet
+            layer = self._waiting.get(id(sheet))
+            if layer is None:
+                continue
+            rows, cols = sheet.cells[:, 0], sheet.cells[:, 1]
+            todo = ~(sheet.scored[rows, cols] | sheet.failed[rows, cols])
+            middle = _DOT // 2
+            layer.data[rows * _DOT + middle, cols * _DOT + middle] = todo
+            layer.refresh(thumbnail=False, highlight=False, extent=False)
+
     def _add_marks(self, viewer: ViewerModel) -> None:
         self._marks = Shapes(ndim=2, name=f"Marks · {self._entry.short}", **self._common("marks"))
         self._marks.editable = False
@@ -259,10 +303,6 @@ class MapLayers(QObject):
             return
         if self._entry.layer not in viewer.layers:
             return
-        from napari.layers import Layer
-
-        from napari_her2.layers import unreadable_layer
-
         data, kwargs, kind = unreadable_layer(sheet.grid, sheet.failed, self._entry.slide)
         self._unreadable = add_in_order(viewer, Layer.create(data, kwargs, kind))
 
@@ -274,6 +314,7 @@ class MapLayers(QObject):
         for model_id in ours:
             del self._maps[model_id]
             del self._heat[model_id]
+        self._waiting = {k: x for k, x in self._waiting.items() if x is not layer}
         if layer is self._doubt:
             self._doubt = None
         elif layer is self._marks:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_her2._qt import camera, numbers
 from napari_her2._qt.predict.map_layers import MapLayers, MapSettings
+from napari_her2._qt.predict.rows import ResultRow, result_rows
 from napari_her2._qt.predict.run_state import Place, RunState, SortKey, Tile
 from napari_her2._qt.texts import ui
 from napari_her2.geometry import Region, world_yx_to_xy
@@ -21,39 +22,12 @@ if TYPE_CHECKING:
     from napari_her2._qt.open_slide import OpenSlide
     from napari_her2._qt.session import Session
 
-__all__ = ["ResultPresenter", "ResultRow"]
+__all__ = ["ResultPresenter"]
+
+_THUMB_PX = 96
 
 _AROUND = 1.6
 """How much more than the tile the view shows after flying to it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResultRow:
-    """One biomarker in the result card.
-
-    Attributes
-    ----------
-    probability : float or None
-        None = not assessable, failed, or not scored yet.
-    partial : bool
-        Tiles are missing: the number is ``so far`` and dashed.
-    note : str
-        Why there is no number; empty if there is one.
-    failed : bool
-        The model did not run; the others did.
-    call : str
-        What a model that is no demo suggests; empty else.
-    """
-
-    model_id: str
-    name: str
-    probability: float | None
-    partial: bool
-    tumour: int
-    total: int
-    note: str = ""
-    failed: bool = False
-    call: str = ""
 
 
 class ResultPresenter(QObject):
@@ -89,7 +63,6 @@ class ResultPresenter(QObject):
         self._session = session
         self.entry = entry
         self.run = run
-        self.running = False
         self.places: list[Place] = []
         self.at: int | None = None
         self._sort: SortKey = "strongest"
@@ -118,7 +91,6 @@ class ResultPresenter(QObject):
 
     def finish(self) -> None:
         """The run ended."""
-        self.running = False
         self.layers.finish()
         self.rank()
         self.changed.emit()
@@ -152,6 +124,10 @@ class ResultPresenter(QObject):
             self.layers.settings.visible = True
             self.choose(ids[(at + 1) % len(ids)])
 
+    def unasked(self) -> list[tuple[str, str]]:
+        """Models whose number waits for the reader's impression: (id, name)."""
+        return [(i, m.name) for i, m in self.run.models.items() if i not in self.run.impressions]
+
     # slide result -------------------------------------------------------------------------
 
     def score(self) -> SlideScore | None:
@@ -179,45 +155,7 @@ class ResultPresenter(QObject):
 
     def rows(self) -> list[ResultRow]:
         """The result card, one row a model; models that failed come last."""
-        rows = [self._row(model_id) for model_id in self.run.models]
-        return rows + [
-            ResultRow(
-                str(entry.get("model_id")),
-                str(entry.get("biomarker")),
-                None,
-                partial=False,
-                tumour=0,
-                total=0,
-                note=str(entry.get("reason") or ""),
-                failed=True,
-            )
-            for entry in self.run.document.get("results", ())
-            if entry.get("model_id") not in self.run.models
-        ]
-
-    def _row(self, model_id: str) -> ResultRow:
-        scores = self.run.models[model_id]
-        tumour, total = self.run.tumour_tiles(model_id)
-        said = self.run.result(model_id)
-        partial = not self.run.complete
-        if said.get("status") == "failed":
-            note, p = str(said.get("reason") or ""), None
-        else:
-            score = self.run.slide_score(model_id)
-            p = None if score is None or not score.assessable else score.probability
-            note = "" if p is not None or not total else self._why_none(model_id, score, said)
-        call = ""
-        if p is not None and not partial and not scores.card.is_demo:
-            call = _call(scores.card, scores.name, p, float(said.get("cut", 0.5)))
-        return ResultRow(model_id, scores.name, p, partial, tumour, total, note, call=call)
-
-    def _why_none(self, model_id: str, score: SlideScore | None, said: object) -> str:
-        name = self.run.models[model_id].name
-        if score is not None and score.reason == "no_tumour" and score.threshold is not None:
-            return ui("no_tumour", t=numbers.probability(score.threshold), biomarker=name)
-        if score is None:
-            return ui("why_no_slide_part")
-        return str(said.get("reason") or "") if isinstance(said, dict) else ""
+        return result_rows(self.run)
 
     # places -------------------------------------------------------------------------------
 
@@ -279,8 +217,8 @@ class ResultPresenter(QObject):
         if viewer is None or not 0 <= index < len(self.places):
             return
         self.at = index
-        tile = self.places[index].tile
-        window = self.window(tile)
+        # What the model saw reaches over the slide's edge; there is nothing to look at there.
+        window = self.seen(self.places[index].tile)
         margin = (_AROUND - 1) / 2
         wide = Region(
             window.x - margin * window.width,
@@ -303,22 +241,24 @@ class ResultPresenter(QObject):
         assert self.current is not None
         return self.run.models[self.current].sheet.grid.window(tile.row, tile.col)
 
+    def seen(self, tile: Tile) -> Region:
+        """The part of that which lies on the slide."""
+        window = self.window(tile)
+        return window.intersect(self.entry.bounds) or window
+
     def _fetch_pictures(self) -> None:
         queue = self._session.thumbnails
         queue.drop()
-        places = self.places
-        for i, place in enumerate(places):
-            region = self.window(place.tile)
-
-            def deliver(rgb: np.ndarray | None, i: int = i) -> None:
-                if rgb is not None and self.places is places:
-                    self.picture_ready.emit(i, rgb)
-
+        for index, place in enumerate(self.places):
             queue.submit(
-                lambda region=region: self.entry.read_field(region, 96),
-                deliver,
-                lambda _error: None,
+                functools.partial(self.entry.read_field, self.seen(place.tile), _THUMB_PX),
+                functools.partial(self._deliver_picture, self.places, index),
+                _ignore,
             )
+
+    def _deliver_picture(self, places: list[Place], index: int, rgb: np.ndarray | None) -> None:
+        if rgb is not None and self.places is places:
+            self.picture_ready.emit(index, rgb)
 
     # cursor -------------------------------------------------------------------------------
 
@@ -379,16 +319,9 @@ class ResultPresenter(QObject):
         """Mark the tile at a world place and tell its probabilities."""
         tile = self.tile_at(place_yx)
         if tile is not None:
-            self.layers.mark(self.window(tile))
+            self.layers.mark(self.seen(tile))
         return self.describe(place_yx)
 
 
-def _call(card: ModelCard, name: str, p: float, cut: float) -> str:
-    local = card.status == "user-validated-locally"
-    return ui(
-        "call_positive" if p >= cut else "call_negative",
-        name=name,
-        p=numbers.probability(p),
-        cut=numbers.probability(cut),
-        status=ui("status_local" if local else "status_unvalidated"),
-    )
+def _ignore(_error: Exception) -> None:
+    """A picture that can't be read leaves its frame empty; the run has told of the tile."""

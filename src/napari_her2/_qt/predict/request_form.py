@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from napari_her2._qt.camera import region_in_view
+from napari_her2._qt.predict.regions import outlines_of
 from napari_her2._qt.session import results_folder
 from napari_her2._qt.texts import ui
 from napari_her2.errors import UnknownMppError, UsageError
-from napari_her2.geometry import Region, world_yx_to_xy
+from napari_her2.geometry import Region
 from napari_her2.pipelines.request import PredictRequest
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Shapes
 
     from napari_her2._qt.open_slide import OpenSlide
 
-__all__ = ["PredictForm", "outlines_of", "to_request"]
+__all__ = ["PredictForm", "to_request"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,36 +98,3 @@ def _whole_pixels(seen: Region | None, entry: OpenSlide) -> Region:
     x, y = np.floor((seen.x, seen.y))
     right, bottom = np.ceil((seen.right, seen.bottom))
     return Region(float(x), float(y), float(right - x), float(bottom - y))
-
-
-def outlines_of(layer: Shapes, entry: OpenSlide) -> tuple[tuple[tuple[float, float], ...], ...]:
-    """Outlines of a Shapes layer in level-0 pixels, x then y; the selected ones, else all.
-
-    Parameters
-    ----------
-    layer : napari Shapes
-        Rectangles, polygons, ellipses (by their box as 64 points); lines and paths are left out.
-    entry : OpenSlide
-        The slide they lie on.
-    """
-    chosen: Sequence[int] = sorted(layer.selected_data) or range(len(layer.data))
-    rings = []
-    for i in chosen:
-        kind = layer.shape_type[i]
-        if kind in ("line", "path"):
-            continue
-        corners = np.asarray(layer.data[i], dtype=float)
-        if kind == "ellipse":
-            corners = _ellipse(corners)
-        world = np.asarray([layer.data_to_world(p)[-2:] for p in corners])
-        xy = world_yx_to_xy(world, *entry.world_mpp)
-        rings.append(tuple((float(x), float(y)) for x, y in xy))
-    return tuple(rings)
-
-
-def _ellipse(corners: np.ndarray, n: int = 64) -> np.ndarray:
-    centre = corners.mean(axis=0)
-    a = (corners[1] - corners[0]) / 2
-    b = (corners[3] - corners[0]) / 2
-    turn = np.linspace(0, 2 * np.pi, n, endpoint=False)[:, None]
-    return np.asarray(centre + np.cos(turn) * a + np.sin(turn) * b)

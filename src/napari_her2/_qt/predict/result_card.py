@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
@@ -21,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_her2._qt import numbers
+from napari_her2._qt.components.impression import ImpressionPanel
 from napari_her2._qt.components.labels import (
     ElidedLine,
     line,
@@ -40,7 +42,7 @@ from napari_her2._qt.texts import ui
 from napari_her2.messages import DEMO_MODEL, HER2_FROM_HE
 
 if TYPE_CHECKING:
-    from napari_her2._qt.predict.presenter import ResultRow
+    from napari_her2._qt.predict.rows import ResultRow
 
 __all__ = ["MapRow", "ResultCard"]
 
@@ -103,21 +105,21 @@ class MapRow(QWidget):
         self.visible_box = named(QCheckBox(ui("map")), ui("map"), ui("map_tip"))
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
-        self.opacity.setMinimumWidth(44)
+        self.opacity.setMinimumWidth(36)
         self.opacity.setMinimumHeight(TARGET_PX)
         named(self.opacity, ui("opacity"), ui("opacity"))
         self._value = line("")
         self._value.setMinimumWidth(self._value.fontMetrics().horizontalAdvance("100 %"))
         self.palette_box = QComboBox()
         self.palette_box.setMinimumHeight(TARGET_PX)
-        self.palette_box.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        self.palette_box.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
         for key in PALETTES:
             self.palette_box.addItem(ui(f"palette_{key}"), key)
         named(self.palette_box, ui("map"))
         self.doubt_box = named(QCheckBox(ui("doubt")), ui("doubt"), ui("doubt_tip"))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
+        layout.setSpacing(4)
         for widget, stretch in (
             (self.visible_box, 0),
             (self.opacity, 1),
@@ -176,16 +178,14 @@ class ResultCard(QFrame):
         self._rows: list[_BiomarkerRow] = []
         self._title = line(ui("result"), bold=True)
         self._partial = line("", muted=True)
-        title = QHBoxLayout()
-        title.addWidget(self._title)
-        title.addStretch()
-        title.addWidget(self._partial)
         self._group = QButtonGroup(self)
         self._group.idToggled.connect(self._on_radio_toggled)
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(6)
         self._grid.setVerticalSpacing(0)
         self._grid.setColumnStretch(1, 1)
+        self.impression = ImpressionPanel()
+        self.impression.setVisible(False)
         self._her2 = paragraph(HER2_FROM_HE)
         self._demo = paragraph(DEMO_MODEL, muted=True)
         self.look_at = LookAtList([(key, ui(f"sort_{key}")) for key in SORTS])
@@ -207,10 +207,12 @@ class ResultCard(QFrame):
         self._foot.addStretch()
 
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 6, 8, 6)
+        layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(6)
-        layout.addLayout(title)
+        layout.addWidget(self._title)
+        layout.addWidget(self._partial)
         layout.addLayout(self._grid)
+        layout.addWidget(self.impression)
         layout.addWidget(self._her2)
         layout.addWidget(self._demo)
         for widget in (_rule(), self.look_at, self.gallery, _rule(), self.map_row, self.why):
@@ -225,6 +227,7 @@ class ResultCard(QFrame):
         edge = f"1px dashed {c.muted.name()}" if partial else f"1px solid {c.foreground.name()}"
         self.setStyleSheet(f"#her2-result {{ border: {edge}; border-radius: 4px; }}")
         self._partial.setText(ui("result_partial", percent=percent) if partial else "")
+        self._partial.setVisible(partial)
 
     def set_rows(
         self,
@@ -233,7 +236,7 @@ class ResultCard(QFrame):
         *,
         demo: bool,
         her2_from_he: bool,
-        hide_numbers: bool = False,
+        hidden: Collection[str] = (),
     ) -> None:
         """Show one row a biomarker.
 
@@ -247,13 +250,13 @@ class ResultCard(QFrame):
             Whether one of them is a demo model.
         her2_from_he : bool
             Whether HER2 is told from H&E, which is weak.
-        hide_numbers : bool
-            The reader wants to say first what they think.
+        hidden : collection of str
+            Models whose numbers wait for the reader's impression.
         """
         if [r.model_id for r in self._rows] != [r.model_id for r in rows]:
             self._rebuild(rows)
         for widgets, row in zip(self._rows, rows, strict=True):
-            widgets.show(row, hide_numbers)
+            widgets.show(row, row.model_id in hidden)
             with QSignalBlocker(self._group):
                 widgets.radio.setChecked(row.model_id == current)
         self._title.setText(ui("result_demo" if demo else "result"))

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from napari_her2.models.card import ModelCard
 from napari_her2.models.protocols import SlideAggregator, SlideScore
 from napari_her2.pipelines.events import Partial
+from napari_her2.results.heatmap import Heatmap
 from napari_her2.tiles.spec import TileGrid
+from napari_her2.types import BIOMARKERS
 
 __all__ = ["SORTS", "ModelScores", "Place", "RunState", "Sheet", "SortKey", "Tile"]
 
@@ -125,6 +127,21 @@ class ModelScores:
         """Shape (rows, columns): tiles where tumour is the likelier reading."""
         return np.asarray(np.nan_to_num(self.positive + self.negative) > 0.5)
 
+    def heatmap(self, slide_id: str) -> Heatmap:
+        """The scores as a heatmap, to be shown as the store's heatmaps are."""
+        card = self.card
+        return Heatmap(
+            np.moveaxis(self.raw, -1, 0),
+            self.sheet.grid,
+            self.sheet.failed,
+            card.class_names,
+            card.class_roles,
+            self.name,
+            card.id,
+            card.status,
+            slide_id,
+        )
+
     def tile_probs(self) -> NDArray[np.float32]:
         """Shape (n, n_classes): scored tiles in row-major order, as the pipeline takes them."""
         rows, cols = self.sheet.cells[:, 0], self.sheet.cells[:, 1]
@@ -144,6 +161,8 @@ class RunState:
         t chosen by the reader, by model id.
     document : mapping
         The JSON document of the command, once the run ended.
+    impressions : dict of str to str
+        What the reader said before the number was shown, by model id.
     """
 
     slide_id: str
@@ -151,6 +170,9 @@ class RunState:
     run_dir: Path | None = None
     thresholds: dict[str, float] = field(default_factory=dict)
     document: Mapping[str, Any] = field(default_factory=dict)
+    impressions: dict[str, str] = field(default_factory=dict)
+    _version: int = 0
+    _known: dict[tuple[str, float | None], tuple[int, SlideScore]] = field(default_factory=dict)
 
     def lay_out(
         self,
@@ -173,9 +195,12 @@ class RunState:
         for card, aggregator in cards:
             raw = np.full((*grid.shape, card.num_classes), np.nan, dtype=np.float32)
             self.models[card.id] = ModelScores(card, aggregator, sheet, raw, _roles(card))
+        # A stored run comes back by name of file; the card shows ER, PR, HER2 either way.
+        self.models = dict(sorted(self.models.items(), key=lambda item: _place(item[1].card)))
 
     def add(self, partial: Partial) -> None:
         """Take in the scores of some tiles."""
+        self._version += 1
         rows, cols = partial.cells[:, 0], partial.cells[:, 1]
         failed = np.asarray(partial.failed, dtype=bool)
         for model_id, probs in partial.probs.items():
@@ -210,6 +235,11 @@ class RunState:
         """Whether the run went to its end."""
         return self.document.get("status") == "completed"
 
+    @property
+    def run_id(self) -> str | None:
+        """Name of the run's folder; None where nothing is kept."""
+        return None if self.run_dir is None else self.run_dir.name
+
     def result(self, model_id: str) -> Mapping[str, Any]:
         """What the document says of a model; empty while the run goes on."""
         for entry in self.document.get("results", ()):
@@ -236,7 +266,12 @@ class RunState:
         if scores.aggregator is None or not scores.sheet.scored.any():
             return None
         t = self.thresholds.get(model_id) if threshold is None else threshold
-        return scores.aggregator.aggregate(scores.tile_probs(), t)
+        # Card, counts and slider ask for the same number; it is worked out once.
+        version, score = self._known.get((model_id, t), (-1, None))
+        if score is None or version != self._version:
+            score = scores.aggregator.aggregate(scores.tile_probs(), t)
+            self._known[model_id, t] = (self._version, score)
+        return score
 
     def tumour_tiles(self, model_id: str) -> tuple[int, int]:
         """Tiles where tumour is the likelier reading, and tiles scored."""
@@ -312,6 +347,11 @@ def _within(scores: ModelScores, row: int, col: int, um: float = 1000) -> int:
     return int(np.sum(near & (np.nan_to_num(block, nan=-1.0) >= positive[row, col] - 0.1)))
 
 
+def _place(card: ModelCard) -> int:
+    known = [str(b) for b in BIOMARKERS]
+    return known.index(card.biomarker) if card.biomarker in known else len(known)
+
+
 def _roles(card: ModelCard) -> tuple[int, int, int | None]:
     roles = card.class_roles
     positive = roles.get("positive", roles.get("tumour", 0))
@@ -334,17 +374,21 @@ def _neighbour_range(p: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArr
 
 
 def _spread(key: NDArray[np.float32], n: int, apart: int) -> list[tuple[int, int]]:
-    """Cells with the largest keys, none within ``apart`` cells of a better one."""
+    """Cells with the largest keys, first those further than ``apart`` cells from a better one."""
     flat = np.flatnonzero(np.isfinite(key))
     if flat.size == 0:
         return []
     order = flat[np.argsort(-key.ravel()[flat], kind="stable")]
     cols = key.shape[1]
     chosen: list[tuple[int, int]] = []
+    near: list[tuple[int, int]] = []
     for index in order:
         row, col = divmod(int(index), cols)
         if all(abs(row - r) > apart or abs(col - c) > apart for r, c in chosen):
             chosen.append((row, col))
             if len(chosen) == n:
-                break
-    return chosen
+                return chosen
+        elif len(near) < n:
+            near.append((row, col))
+    # A small slide has fewer spots than places: neighbours fill the list.
+    return chosen + near[: n - len(chosen)]

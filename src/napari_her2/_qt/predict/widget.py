@@ -10,16 +10,19 @@ from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QWidget
 
-from napari_her2._qt import numbers
 from napari_her2._qt.components.dock_body import DockBody
 from napari_her2._qt.components.error_bar import ErrorBar
 from napari_her2._qt.components.labels import paragraph
 from napari_her2._qt.components.model_card import CardPopover
 from napari_her2._qt.components.run_strip import RunStrip, StripState, StripView
-from napari_her2._qt.layer_order import add_in_order, kind_of
+from napari_her2._qt.layer_order import kind_of
+from napari_her2._qt.predict.estimate import estimate_text
 from napari_her2._qt.predict.form import PredictFormPanel
+from napari_her2._qt.predict.impressions import note_impression
 from napari_her2._qt.predict.introduction import introduce
 from napari_her2._qt.predict.presenter import ResultPresenter
+from napari_her2._qt.predict.rates import known_rate
+from napari_her2._qt.predict.regions import start_region
 from napari_her2._qt.predict.result_card import ResultCard
 from napari_her2._qt.session import Session, session_of, tell
 from napari_her2._qt.texts import ui
@@ -78,6 +81,8 @@ class PredictWidget(DockBody):
         self.form.models_requested.connect(self._show_models)
         self.form.card_requested.connect(self._show_cards)
         self.form.region_requested.connect(self._draw_region)
+        self.form.impression_toggled.connect(lambda _: self._show_numbers())
+        self.card.impression.given.connect(self._on_impression_given)
         self.strip.run_requested.connect(self.run)
         self.strip.cancel_requested.connect(self.controller.cancel)
         self.strip.abandon_requested.connect(self.controller.stop_at_once)
@@ -195,24 +200,9 @@ class PredictWidget(DockBody):
         )
 
     def _draw_region(self) -> None:
-        viewer, entry = self.session.viewer, self.session.active
-        if viewer is None or entry is None:
-            return
-        unit = "um" if entry.mpp is not None else "pixel"
-        layer = Shapes(
-            ndim=2,
-            name=f"Region · {entry.short}",
-            edge_color="#FFFF3F",
-            face_color="#FFFF3F26",
-            edge_width=max(entry.slide.size.width * entry.world_mpp[0] / 500, 1e-3),
-            units=(unit, unit),
-            axis_labels=("y", "x"),
-            metadata={"her2": {"kind": "region", "slide_id": entry.slide_id}},
-        )
-        add_in_order(viewer, layer)
-        viewer.layers.selection.active = layer
-        layer.mode = "add_polygon"
-        self.form.choose_region(layer.name)
+        name = start_region(self.session)
+        if name is not None:
+            self.form.choose_region(name)
 
     def _show_cards(self) -> None:
         cards = self.form.ticked()
@@ -237,30 +227,14 @@ class PredictWidget(DockBody):
         if self.controller.running:
             return
         entry = self.session.active
-        text = ui("no_slide") if entry is None else self._estimate_text() or ui("ready")
+        text = ui("no_slide")
+        if entry is not None:
+            rate = known_rate()
+            form = self.form.form()
+            text = estimate_text(self.session, self.form.ticked(), form, rate) or ui("ready")
         if self.strip.state is StripState.IDLE:
             self.strip.set_idle(text)
         self.strip.set_estimate(text)
-
-    def _estimate_text(self) -> str:
-        from napari_her2._qt.predict.estimate import count_tiles
-
-        entry, viewer, cards = self.session.active, self.session.viewer, self.form.ticked()
-        if entry is None or viewer is None or not cards or entry.survey is None:
-            return ""
-        tiles = count_tiles(entry, viewer, cards, self.form.form())
-        if tiles is None:
-            return ""
-        models = ui("one_model") if len(cards) == 1 else ui("n_models", n=len(cards))
-        text = ui("estimate", tiles=numbers.count(tiles), models=models)
-        rate = self.controller.known_rate()
-        device = self.form.form().device
-        if rate:
-            seconds = tiles / rate
-            text += (
-                f" · {numbers.estimate(seconds, ui('device_cpu') if device != 'cuda' else 'GPU')}"
-            )
-        return text
 
     # the result ---------------------------------------------------------------------------
 
@@ -293,7 +267,6 @@ class PredictWidget(DockBody):
         self.empty.setVisible(presenter is None)
         self.card.setVisible(presenter is not None)
         if presenter is None:
-            self.empty.setText(ui("results_here" if self.session.active else "no_slide"))
             return
         self._show_current()
         self._show_places()
@@ -324,13 +297,32 @@ class PredictWidget(DockBody):
             presenter.current,
             demo=any(c.is_demo for c in cards),
             her2_from_he=any(c.biomarker == "HER2" and c.stain == "H&E" for c in cards),
+            hidden=[model_id for model_id, _ in self._waiting()],
         )
+        self.card.impression.ask(self._waiting())
         percent = int(100 * run.n_done / run.n_total) if run.n_total else 0
         self.card.set_frame(partial=not run.complete, percent=percent)
         stored = run.run_dir is not None and run.complete
         self.card.folder.setVisible(run.run_dir is not None)
         self.card.report.setVisible(stored)
         self._show_why()
+
+    def _waiting(self) -> list[tuple[str, str]]:
+        """Models whose number waits for the reader's impression."""
+        if self._bound is None or not self.form.impression.isChecked():
+            return []
+        return self._bound.unasked()
+
+    def _on_impression_given(self, model_id: str, verdict: str) -> None:
+        presenter = self._bound
+        if presenter is None:
+            return
+        try:
+            note_impression(presenter.run.slide_id, presenter.run.run_id, model_id, verdict)
+        except Her2Error as error:
+            tell(error)
+        presenter.run.impressions[model_id] = verdict
+        self._show_numbers()
 
     def _show_current(self) -> None:
         self._show_numbers()
@@ -347,6 +339,8 @@ class PredictWidget(DockBody):
         if self.card.why.fold.isChecked():
             scores = presenter.run.models[presenter.current]
             positive, negative = scores.positive, scores.negative
+        # The counts and the slider would tell the number as well.
+        self.card.why.setVisible(presenter.current not in [m for m, _ in self._waiting()])
         self.card.why.show_score(presenter.score(), presenter.made_threshold(), positive, negative)
 
     def _show_places(self) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from napari_her2._qt.open_slide import OpenSlide
     from napari_her2._qt.session import Session
+    from napari_her2.synthetic.samples import Sample
 
 __all__ = ["choose_file", "open_paths", "samples", "show_sample", "show_tissue", "toggle_tissue"]
 
@@ -73,11 +74,11 @@ def add_layer_data(session: Session, layer_data: tuple, path: Path | None = None
     return layer
 
 
-def samples() -> list[tuple[str, str]]:
-    """Samples that can be shown: (key, title)."""
-    from napari_her2._contrib.samples import SAMPLES
+def samples() -> tuple[Sample, ...]:
+    """Samples that can be shown."""
+    from napari_her2.synthetic.samples import SAMPLES
 
-    return [(key, title) for key, title in SAMPLES.items()]
+    return SAMPLES
 
 
 def show_sample(session: Session, key: str) -> None:

@@ -22,6 +22,7 @@ from napari_her2._qt.components.dock_body import MIN_WIDTH
 from napari_her2._qt.components.labels import (
     ElidedLine,
     line,
+    link_button,
     named,
     small_button,
 )
@@ -29,7 +30,7 @@ from napari_her2._qt.open_slide import OpenSlide
 from napari_her2._qt.session import Session, session_of, tell
 from napari_her2._qt.slide import actions
 from napari_her2._qt.slide.mpp_dialog import ask_mpp
-from napari_her2._qt.style import TARGET_PX, theme_colours
+from napari_her2._qt.style import AMBER, TARGET_PX
 from napari_her2._qt.texts import ui
 from napari_her2._qt.window import adopt_window
 from napari_her2.errors import Her2Error
@@ -56,6 +57,7 @@ class SlideWidget(QWidget):
         self.setObjectName("her2-slide")
         self.setMinimumWidth(MIN_WIDTH)
         self.session: Session = session_of(napari_viewer)
+        self._marked_unknown = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 6, 8, 4)
         layout.setSpacing(3)
@@ -106,25 +108,36 @@ class SlideWidget(QWidget):
 
     def _samples_menu(self) -> QMenu:
         menu = QMenu(self)
-        for key, title in actions.samples():
-            menu.addAction(title, lambda key=key: actions.show_sample(self.session, key))
+        menu.setToolTipsVisible(True)
+        # Filled when it is opened: the table of samples comes with the generator behind it.
+        menu.aboutToShow.connect(lambda: self._fill_samples(menu))
         return menu
+
+    def _fill_samples(self, menu: QMenu) -> None:
+        menu.clear()
+        for sample in actions.samples():
+            action = menu.addAction(sample.title)
+            action.setToolTip(sample.description)
+            action.triggered.connect(
+                lambda _=False, name=sample.name: actions.show_sample(self.session, name)
+            )
 
     def _facts_row(self) -> QHBoxLayout:
         self.mpp_line = ElidedLine()
-        self.mpp_button = small_button(ui("change"))
+        self.mpp_button = link_button(ui("change"))
         self.mpp_button.clicked.connect(self._ask_mpp)
         self.stain_line = ElidedLine()
-        self.stain_button = small_button(ui("change"))
+        self.stain_button = link_button(ui("change"))
         menu = QMenu(self)
         for stain in _STAINS:
             menu.addAction(stain, lambda stain=stain: self._set_stain(stain))
         self.stain_button.setMenu(menu)
         row = QHBoxLayout()
         row.setSpacing(5)
-        row.addWidget(self.mpp_line, 5)
+        row.addWidget(self.mpp_line)
         row.addWidget(self.mpp_button)
-        row.addWidget(self.stain_line, 3)
+        row.addStretch(1)
+        row.addWidget(self.stain_line)
         row.addWidget(self.stain_button)
         return row
 
@@ -191,15 +204,24 @@ class SlideWidget(QWidget):
             source = ui(f"source_{mpp.source}")
             self.mpp_line.setText(ui("slide_mpp", mpp=numbers.mpp(mpp.mean), source=source))
             self.mpp_button.setText(ui("change"))
-        amber = theme_colours().warning.name()
-        self.mpp_button.setStyleSheet(
-            f"QPushButton {{ background: {amber}; color: black; }}" if mpp is None else ""
-        )
+        self._mark_unknown(mpp is None)
         named(self.mpp_button, f"{self.mpp_line.text()}: {self.mpp_button.text()}")
         warnings = entry.slide.info.warnings
         self.size_line.setToolTip("\n".join((entry.slide_id, *warnings)))
         self._show_stain(entry)
         self._show_tissue(entry)
+
+    def _mark_unknown(self, unknown: bool) -> None:
+        """An amber button while the pixel size is unknown, a link when it is known."""
+        if unknown == self._marked_unknown:
+            return
+        self._marked_unknown = unknown
+        self.mpp_button.setStyleSheet(
+            f"QPushButton {{ background: {AMBER}; color: black; border-radius: 3px;"
+            " padding: 2px 8px; }"
+            if unknown
+            else self.stain_button.styleSheet()
+        )
 
     def _show_stain(self, entry: OpenSlide) -> None:
         survey = entry.survey

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import gc
+import time
+import weakref
+
+import numpy as np
+from made_windows import RealDesk, trio, wait_for
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QMessageBox
+
+from napari_her2._qt.app import settle, window_picture
+from napari_her2._qt.components.run_strip import StripState
+from napari_her2._qt.session import session_of
+
+
+def ended(desk):
+    return lambda: not desk.session.runner.running
+
+
+def canvas_of(viewer):
+    # napari has no public way to the widget that takes the keys of the picture.
+    return viewer.window._qt_viewer.canvas.native
+
+
+def test_click_predict_and_see_the_map_fill(real_desk, slide_path):
+    desk = real_desk(pause=0.02)
+    desk.open(slide_path)
+    settle(1.0)
+    before = desk.viewer.screenshot(flash=False)
+    desk.predict_dock.strip.button.click()
+    wait_for(lambda: desk.presenter is not None and desk.presenter.run.n_done > 10)
+    settle(0.3)
+    middle = desk.viewer.screenshot(flash=False)
+    wait_for(ended(desk))
+    settle(0.5)
+    after = desk.viewer.screenshot(flash=False)
+    assert desk.predict_dock.strip.state is StripState.DONE, desk.predict_dock.errors.sentence
+
+    def changed(a, b):
+        return float(np.mean(np.any(a[..., :3] != b[..., :3], axis=-1)))
+
+    assert changed(before, middle) > 0.01
+    assert changed(before, after) > changed(before, middle)
+    picture = window_picture(desk.viewer)
+    assert picture.shape[:2] == (900, 1440)
+
+
+def test_our_reader_opens_and_the_far_corner_is_where_it_should_be(real_desk, slide_path):
+    desk = real_desk()
+    desk.viewer.open(str(slide_path), plugin="napari-her2")
+    wait_for(lambda: desk.session.active is not None)
+    layer = desk.session.active.layer
+    assert layer.multiscale
+    assert np.allclose(layer.extent.world[1], [(2048 - 0.5) * 0.5, (3072 - 0.5) * 0.5], atol=0.5)
+    assert desk.viewer.canvas.overlays.scale_bar.visible
+
+
+def test_keys_work_from_the_picture(real_desk, slide_path, qtbot):
+    desk = real_desk()
+    desk.open(slide_path)
+    canvas = canvas_of(desk.viewer)
+    desk.viewer.window._qt_window.activateWindow()
+    canvas.setFocus()
+    wait_for(canvas.hasFocus)
+    QTest.keyClick(canvas, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    wait_for(lambda: desk.session.runner.running or desk.presenter is not None)
+    wait_for(ended(desk))
+    assert desk.predict_dock.strip.state is StripState.DONE
+    QTest.keyClick(canvas, Qt.Key.Key_K)
+    assert not desk.session.predict.map.visible
+    QTest.keyClick(canvas, Qt.Key.Key_K, Qt.KeyboardModifier.ShiftModifier)
+    assert desk.session.predict.map.visible
+    assert desk.presenter.current == "fake-pr"
+    QTest.keyClick(canvas, Qt.Key.Key_Period)
+    assert desk.presenter.at == 0
+    QTest.keyPress(canvas, Qt.Key.Key_Q)
+    assert not any(x.visible for x in desk.viewer.layers if x is not desk.session.active.layer)
+    QTest.keyRelease(canvas, Qt.Key.Key_Q)
+    assert any(x.visible for x in desk.viewer.layers if x is not desk.session.active.layer)
+    QTest.keyClick(canvas, Qt.Key.Key_2)
+    assert desk.session.active.layer.mode == "pan_zoom"
+
+
+def test_a_click_on_the_map_tells_the_tile(real_desk, slide_path):
+    desk = real_desk()
+    desk.open(slide_path)
+    desk.predict_dock.run()
+    wait_for(ended(desk))
+    canvas = canvas_of(desk.viewer)
+    desk.viewer.scene.camera.center = (512.0, 768.0)
+    desk.viewer.scene.camera.zoom = 0.8
+    settle(0.3)
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=canvas.rect().center())
+    settle(0.1)
+    assert "p+" in desk.predict_dock.card.cursor_text
+    assert desk.viewer.help == desk.predict_dock.card.cursor_text
+
+
+def test_cancel_from_the_window_takes_less_than_two_seconds(real_desk, slide_path):
+    desk = real_desk(pause=0.1)
+    desk.open(slide_path)
+    desk.predict_dock.strip.button.click()
+    wait_for(lambda: desk.predict_dock.strip.state is StripState.RUNNING)
+    start = time.monotonic()
+    desk.predict_dock.strip.cancel_button.click()
+    wait_for(ended(desk))
+    assert time.monotonic() - start < 2
+    assert desk.predict_dock.strip.state is StripState.CANCELLED
+
+
+def test_dock_removed_mid_run_and_put_back(real_desk, slide_path):
+    desk = real_desk(pause=0.05)
+    desk.open(slide_path)
+    desk.predict_dock.run()
+    wait_for(lambda: desk.presenter is not None and desk.presenter.run.n_done > 3)
+    desk.viewer.window.remove_dock_widget(desk.predict_dock)
+    desk.predict_dock = None
+    settle(0.2)
+    assert desk.session.runner.running
+    _, again = desk.viewer.window.add_plugin_dock_widget("napari-her2", "Predict ER/PR/HER2")
+    wait_for(ended(desk))
+    assert again.strip.state is StripState.DONE
+    assert again.card.isVisible()
+
+
+def test_slide_removed_by_hand_mid_run(real_desk, slide_path):
+    desk = real_desk(pause=0.05)
+    desk.open(slide_path)
+    entry = desk.session.active
+    desk.predict_dock.run()
+    wait_for(lambda: desk.presenter is not None and desk.presenter.run.n_done > 3)
+    desk.viewer.layers.remove(entry.layer)
+    wait_for(ended(desk))
+    settle(0.2)
+    assert desk.session.active is None
+    assert desk.session.predict.stored_runs(entry)
+
+
+def _close_mid_run(viewer, slide_path):
+    desk = RealDesk(viewer, trio(pause=0.05))
+    desk.open(slide_path)
+    desk.predict_dock.run()
+    wait_for(lambda: desk.presenter is not None and desk.presenter.run.n_done > 3)
+    worker = desk.session.runner._worker
+    start = time.monotonic()
+    viewer.close()
+    assert time.monotonic() - start < 4
+    worker.join(3)
+    assert not worker.is_alive()
+    return weakref.ref(desk.session)
+
+
+def test_window_closed_mid_run_ends_it_and_leaves_nothing_behind(make_napari_viewer, slide_path):
+    session = _close_mid_run(make_napari_viewer(show=True), slide_path)
+    settle(0.3)
+    gc.collect()
+    assert session() is None or session()._closed
+
+
+def test_closing_by_hand_asks_first_and_staying_keeps_the_run(real_desk, slide_path, monkeypatch):
+    desk = real_desk(pause=0.05)
+    desk.open(slide_path)
+    desk.predict_dock.run()
+    wait_for(lambda: desk.presenter is not None and desk.presenter.run.n_done > 3)
+    asked = []
+
+    def stay(box):
+        asked.append(box.text())
+        return 0
+
+    monkeypatch.setattr(QMessageBox, "exec", stay)
+    assert not desk.session.keeper._may_close()
+    assert asked[0].startswith("A run is going on: stop it and keep the ")
+    assert desk.session.runner.running
+    desk.session.predict.cancel()
+    wait_for(ended(desk))
+
+
+def test_each_window_has_a_session_of_its_own(make_napari_viewer):
+    a, b = make_napari_viewer(), make_napari_viewer()
+    assert session_of(a) is session_of(a)
+    assert session_of(a) is not session_of(b)
+    for viewer in (a, b):
+        session_of(viewer).close()
