@@ -168,6 +168,9 @@ MESSAGES: Final[dict[str, str]] = {
     ),
     "cannot_write": "{path} can't be written ({reason}): choose another folder.",
     "cancelled": "Cancelled: {done} of {total} tiles are kept; Resume goes on from there.",
+    "cancelled_cli": (
+        "Cancelled: {done} of {total} tiles are kept; the same command goes on from there."
+    ),
     "slide_changed": (
         "{name} changed while it was being read: nothing was mixed; open it again and run again."
     ),

@@ -193,7 +193,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(tmp_path, run_pr
     (result,) = stopped["results"]
     assert 0 < result["tiles_scored"] < result["tiles_total"]
     assert waited < 20, "one batch, then the report"
-    assert "tiles are kept" in err
+    assert "tiles are kept; the same command goes on from there." in err
     assert (run_dir_of(stopped, tmp_path) / "report.html").is_file()
 
     resumed = run_program(*args, "--out", "out")
@@ -219,6 +219,16 @@ def test_progress_says_little_in_a_log(capfd):
     assert err.splitlines()[0].startswith("s: scoring tiles 0 of 100"), "and nothing before it"
     assert "Not enough memory for 8 tiles." in err
     assert len(err.splitlines()) < 8
+
+
+def test_progress_of_slides_side_by_side_keeps_to_one_pace_each(capfd):
+    from napari_her2.cli.progress import ProgressLine
+
+    with ProgressLine() as line:
+        for done in range(50):
+            for slide in ("a", "b"):
+                line.show(Progress("scoring", slide, done, 50, 2.0, None))
+    assert len(capfd.readouterr().err.splitlines()) == 2
 
 
 @pytest.mark.shared

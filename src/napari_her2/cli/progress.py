@@ -30,8 +30,8 @@ class ProgressLine:
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty()
-        self._last = float("-inf")
-        self._stage: tuple[str, str] | None = None
+        self._last: dict[str, float] = {}
+        self._stage: dict[str, str] = {}
         self._width = 0
 
     def __enter__(self) -> ProgressLine:
@@ -44,7 +44,6 @@ class ProgressLine:
         """Show one event."""
         if isinstance(event, Outcome):
             self._clear()
-            self._stage = None
         elif isinstance(event, Progress):
             if event.message:
                 self._clear()
@@ -52,17 +51,18 @@ class ProgressLine:
             self._draw(event)
 
     def _draw(self, event: Progress) -> None:
-        stage = (event.slide_id, event.stage)
+        # By slide: several may run at once, and each has its own pace.
+        slide = event.slide_id
         now = time.monotonic()
-        fresh = stage != self._stage
+        fresh = self._stage.get(slide) != event.stage
         finished = event.total > 0 and event.done == event.total
         pause = _REDRAW_EVERY if self._live else _LOG_EVERY
         # In a log the short stages before scoring would only stand in front of an error's sentence.
         if not self._live and event.stage != "scoring":
             return
-        if not fresh and not (finished and self._live) and now - self._last < pause:
+        if not fresh and not (finished and self._live) and now - self._last[slide] < pause:
             return
-        self._stage, self._last = stage, now
+        self._stage[slide], self._last[slide] = event.stage, now
         text = f"{event.slide_id}: {_STAGES.get(event.stage, event.stage)}"
         if event.total:
             if self._live:

@@ -12,6 +12,7 @@ from napari_her2.cli.app import CANCELLED
 from napari_her2.cli.progress import ProgressLine
 from napari_her2.cli.signals import cancel_on_interrupt
 from napari_her2.errors import Her2Error
+from napari_her2.messages import tr
 from napari_her2.pipelines.events import Outcome
 from napari_her2.pipelines.executors import predict_many
 from napari_her2.pipelines.request import PredictRequest
@@ -64,7 +65,8 @@ def run_requests(
             if event.status == "cancelled":
                 cancelled = True
                 if event.error is not None:
-                    click.echo(event.error.sentence, err=True)
+                    # The window's sentence names its button; here the same command goes on.
+                    click.echo(tr("cancelled_cli", **event.error.slots), err=True)
             _report(document)
     if cancelled or token.is_set():
         return documents, CANCELLED
