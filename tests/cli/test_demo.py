@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
+import os
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -16,10 +21,6 @@ from napari_her2.messages import DEMO_MODEL, HER2_FROM_HE, NOTICE
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     """One run of the demo, for all tests here."""
-    import os
-    import subprocess
-    import sys
-
     base = tmp_path_factory.mktemp("demo")
     done = subprocess.run(
         [sys.executable, "-m", "napari_her2", "demo", "--headless", "--out", "her2-demo", "--json"],
@@ -46,7 +47,7 @@ def test_the_documents_are_those_of_predict(demo):
 
 def test_the_page_shows_every_sample_with_the_notice_and_the_banner(demo):
     base, document, _ = demo
-    page = (base / "her2-demo" / "report.html").read_text(encoding="utf-8")
+    page = html.unescape((base / "her2-demo" / "report.html").read_text(encoding="utf-8"))
     for said in (NOTICE, DEMO_MODEL, HER2_FROM_HE):
         assert said in page
     for slide in [*document["slides"], *document["shown"]]:
@@ -72,3 +73,28 @@ def test_without_a_display_the_demo_is_headless(monkeypatch):
     assert not has_display()
     monkeypatch.setenv("DISPLAY", ":7")
     assert has_display()
+
+
+@pytest.mark.viewer
+@pytest.mark.skipif(not has_display(), reason="needs a display")
+def test_with_a_display_the_demo_opens_the_viewer_and_predicts(tmp_path):
+    env = {
+        **os.environ,
+        "NAPARI_HER2_DATA": str(tmp_path / "data"),
+        "NAPARI_CONFIG": str(tmp_path / "napari.yaml"),
+        "NAPARI_HER2_ACCEPT_NOTICE": "1",
+    }
+    command = [sys.executable, "-m", "napari_her2", "demo", "--out", str(tmp_path / "unused")]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        deadline, runs = time.monotonic() + 120, []
+        while process.poll() is None and not runs and time.monotonic() < deadline:
+            time.sleep(0.5)
+            runs = list((tmp_path / "data").rglob("journal.bin"))
+        ended = process.poll()
+        process.kill()
+        _, err = process.communicate()
+    assert ended is None, f"the viewer ended with {ended}: {err}"
+    assert runs, f"no prediction was started: {err}"
+    assert not (tmp_path / "unused").exists()
