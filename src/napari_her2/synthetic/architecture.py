@@ -256,16 +256,16 @@ def draw_tumour(
         wall = spacing * 1.15 + 1.5
         mean = wall * 1.75 + 4
         mucinous = look.architecture == "mucinous"
-        gap = 2.9 if mucinous else 2.75
-        x, y = hex_points(rng, box, mean * gap, 0.16)
+        apart = mean * (2.9 if mucinous else 2.75)
+        x, y = hex_points(rng, box, apart, 0.16)
         ok = inside(x, y)
-        for d in ducts:
-            ok &= np.hypot(x - d[0], y - d[1]) > d[2] + mean * 1.5
+        for duct in ducts:
+            ok &= np.hypot(x - duct[0], y - duct[1]) > duct[2] + mean * 1.5
         x, y = x[ok], y[ok]
         turn = fibres.angle_at(x, y)
         for i in range(len(x)):
-            r = mean * float(rng.uniform(0.72, 1.12))
-            _tubule(rng, canvas, placed, (x[i], y[i]), r, wall, spacing, turn[i], 0.3)
+            extent = mean * float(rng.uniform(0.72, 1.12))
+            _tubule(rng, canvas, placed, (x[i], y[i]), extent, wall, spacing, float(turn[i]), 0.3)
         if mucinous:
             lakes = noise(4.0, 70.0, 1024, 25).shifted(rng).window(win) > -0.1
             canvas.mucin[here][lakes & (height > 0)] = 255

@@ -77,4 +77,5 @@ class Canvas:
         reach = reach_um + 8  # clipped first: an empty mask has no finite distance
         signed: FloatImage = np.minimum(inside, reach) - np.minimum(outside, reach)
         signed *= np.float32(PLAN_UM)
-        return Raster(cv2.GaussianBlur(signed, (0, 0), 1.2), PLAN_UM, -reach_um, reach_um)
+        smooth = np.asarray(cv2.GaussianBlur(signed, (0, 0), 1.2), dtype=np.float32)
+        return Raster(smooth, PLAN_UM, -reach_um, reach_um)

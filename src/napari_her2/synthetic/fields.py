@@ -85,10 +85,9 @@ class Noise:
         while self._um * 2 ** (k + 1) <= mpp * 1.01 and self._mips[-1].shape[0] > 16:
             k += 1
             if k == len(self._mips):
-                half = cv2.resize(
-                    self._mips[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA
-                )
-                self._mips.append(half)
+                last = self._mips[-1]
+                half = cv2.resize(last, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+                self._mips.append(np.asarray(half, dtype=np.float32))
         return self._mips[k], self._um * 2**k
 
     def window(self, win: Window) -> FloatImage:

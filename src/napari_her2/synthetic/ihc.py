@@ -42,7 +42,7 @@ _LN10 = float(np.log(10))
 _PURITY = 0.9
 
 
-def case_score(percent: Mapping[str, float]) -> IhcScore:
+def case_score(percent: Mapping[IhcScore, float]) -> IhcScore:
     """Score of a case from the percentages of its tumour cells (breast guideline 2018)."""
     if percent["3+"] > 10:
         return "3+"
@@ -174,7 +174,7 @@ class IhcScene(Scene):
     # truth ------------------------------------------------------------------------------
 
     def cell_table(self) -> dict[str, NDArray[Any]]:
-        """All cells: x_um, y_um, class, membrane_completeness, membrane_od, nucleus_area_um2, region.
+        """All cells, column by column, with centres in µm (``x_um``, ``y_um``).
 
         Membrane columns are NaN for what has no epithelial membrane.
         """
@@ -248,7 +248,7 @@ class IhcScene(Scene):
         plane[:] = 0
         draw_membranes(plane, self.membranes, win)
         stain = plane.astype(np.float32) * np.float32(LARGEST_OD / 255 * per_od)
-        stain = cv2.GaussianBlur(stain, (0, 0), max(0.3 / win.mpp, 0.3))
+        stain = np.asarray(cv2.GaussianBlur(stain, (0, 0), max(0.3 / win.mpp, 0.3)), np.float32)
         stain *= 1 + np.float32(0.16) * fine + np.float32(0.10) * mottle
         second += stain
         plane[:] = 0

@@ -41,7 +41,7 @@ _SMALLEST_CELLS = 60
 
 
 def class_regions(scene: IhcScene, to_px: Mapper) -> list[RegionTruth]:
-    """Areas that hold one class each: scores in the tumour, stroma, immune aggregates, artefacts."""
+    """Areas that hold one class each: tumour scores, stroma, immune aggregates, artefacts."""
     layout = scene.tissue.layout
     tissue = layout.tissue > 0
     tumour = (layout.region > 0) & tissue

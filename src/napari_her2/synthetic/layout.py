@@ -12,12 +12,23 @@ from numpy.typing import NDArray
 from napari_her2.synthetic.fields import FloatImage
 from napari_her2.synthetic.morphology import Morphology, Statuses, draw_morphology, draw_statuses
 
-__all__ = ["COARSE_UM", "CoreShape", "Layout", "TumourRegion", "make_layout", "smooth_field"]
+__all__ = [
+    "COARSE_UM",
+    "CORE_MARGIN_UM",
+    "CoreShape",
+    "Layout",
+    "TumourRegion",
+    "make_layout",
+    "smooth_field",
+]
 
 COARSE_UM = 16.0
 """Pixel of the region map, micrometres."""
 
 CoreShape = Literal["whole", "torn"]
+
+CORE_MARGIN_UM = 60.0
+"""Glass between a microarray core and the edge of its scene."""
 
 _SMALLEST_MM2 = 0.2
 
@@ -61,8 +72,10 @@ def smooth_field(
     """Zero-mean, unit-variance smooth field that does not repeat."""
     step = max(1, int(grain_um / um / 3))
     small = rng.standard_normal((shape[0] // step + 8, shape[1] // step + 8)).astype(np.float32)
-    small = cv2.GaussianBlur(small, (0, 0), grain_um / um / step)
-    big = cv2.resize(small, None, fx=step, fy=step, interpolation=cv2.INTER_CUBIC)
+    soft = cv2.GaussianBlur(small, (0, 0), grain_um / um / step)
+    big = np.asarray(
+        cv2.resize(soft, None, fx=step, fy=step, interpolation=cv2.INTER_CUBIC), np.float32
+    )
     out = big[2 * step : 2 * step + shape[0], 2 * step : 2 * step + shape[1]]
     return np.asarray((out - out.mean()) / (out.std() + 1e-6), dtype=np.float32)
 
@@ -71,7 +84,7 @@ def _edge_distance(shape: tuple[int, int]) -> FloatImage:
     """Distance to the nearest edge as a share of the shorter side."""
     y = np.minimum(np.arange(shape[0]) + 0.5, shape[0] - np.arange(shape[0]) - 0.5)
     x = np.minimum(np.arange(shape[1]) + 0.5, shape[1] - np.arange(shape[1]) - 0.5)
-    return (np.minimum(y[:, None], x[None]) / min(shape)).astype(np.float32)
+    return np.asarray(np.minimum(y[:, None], x[None]) / min(shape), dtype=np.float32)
 
 
 def _outlines(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float64], ...]:
@@ -92,9 +105,9 @@ def _core_outline(seed: int, shape: tuple[int, int], core: CoreShape) -> FloatIm
     rng = np.random.default_rng([107, seed])
     y = (np.arange(shape[0]) + 0.5 - shape[0] / 2)[:, None]
     x = (np.arange(shape[1]) + 0.5 - shape[1] / 2)[None]
-    radius = min(shape) / 2 - 2.0
+    radius = min(shape) / 2 - CORE_MARGIN_UM / COARSE_UM
     wave = smooth_field(rng, shape, 60)
-    out = (radius - np.hypot(x, y)) / 4 + 0.35 * wave
+    out = (radius - np.hypot(x, y)) / 4 + 0.2 * wave
     if core == "torn":
         angle = rng.uniform(0, 2 * np.pi)
         chord = x * np.cos(angle) + y * np.sin(angle) + 2.5 * wave
@@ -152,6 +165,9 @@ def make_layout(
     cut = np.quantile(site[inside], 1 - tumour_share)
     tumour = (site > cut) & (tissue > 0.05)
     tumour = cv2.morphologyEx(tumour.astype(np.uint8), cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))
+    if core is not None:  # a core was punched out of the tumour
+        share = 0.88 if tumour_share > 0.5 else tumour_share
+        tumour = ((site > np.quantile(site[inside], 1 - share)) & inside).astype(np.uint8)
     split = smooth_field(rng, shape, grain * 1.3)
     second = split > np.quantile(split[tumour > 0], 0.58) if tumour.any() else split > 9
     parts = tumour * np.where(second & mixed, 2, 1).astype(np.uint8)

@@ -50,7 +50,7 @@ class SlideSpec:
     power : float or None
         Objective power stated in the file.
     quality : int
-        JPEG quality.
+        JPEG quality; below 60 colours are stored at half the resolution in both directions.
     label : bool
         Whether to add label and macro images.
     title : str
@@ -187,7 +187,7 @@ def write_pyramid(source: PixelSource, spec: SlideSpec, out: Path) -> None:
                 level=spec.quality,
                 colorspace="RGB",
                 outcolorspace="YCBCR",
-                subsampling="422",
+                subsampling="422" if spec.quality >= 60 else "420",
             )
         )
 
@@ -219,7 +219,8 @@ def write_pyramid(source: PixelSource, spec: SlideSpec, out: Path) -> None:
                     yield encode(tile)
 
     options: dict[str, Any] = {
-        "dtype": "uint8", "photometric": "ycbcr", "subsampling": (2, 1), "compression": "jpeg",
+        "dtype": "uint8", "photometric": "ycbcr", "compression": "jpeg",
+        "subsampling": (2, 1) if spec.quality >= 60 else (2, 2),
         "tile": (TILE, TILE), "metadata": None, "software": False,
     }  # fmt: skip
     if spec.mpp is not None and spec.mpp_y is not None:
@@ -261,12 +262,9 @@ def write_pyramid(source: PixelSource, spec: SlideSpec, out: Path) -> None:
 def _write_thumbnail(writer: tifffile.TiffWriter, spec: SlideSpec, small: RgbImage) -> None:
     scale = min(1.0, 768 / max(small.shape[:2]))
     size = (max(1, round(small.shape[1] * scale)), max(1, round(small.shape[0] * scale)))
-    thumb = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
+    thumb = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     text = _description(spec, 1).replace(f"({TILE}x{TILE})", f"-> {size[0]}x{size[1]} -")
-    writer.write(
-        thumb, photometric="rgb", compression="zlib", predictor=True, description=text,
-        rowsperstrip=32, metadata=None, software=False,
-    )  # fmt: skip
+    _write_stripped(writer, thumb, text, 0, spec.quality)
 
 
 def _write_label(writer: tifffile.TiffWriter, spec: SlideSpec, small: RgbImage) -> None:
@@ -278,8 +276,16 @@ def _write_label(writer: tifffile.TiffWriter, spec: SlideSpec, small: RgbImage) 
     tissue = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
     glass[20 : 20 + size[1], 245 : 245 + size[0]] = tissue
     for image, name, kind in ((label, "label", 1), (glass, "macro", 9)):
-        writer.write(
-            image, photometric="rgb", compression="zlib", predictor=True, subfiletype=kind,
-            description=f"Aperio Image Library v11.2.1 \r\n{name} {image.shape[1]}x{image.shape[0]}",
-            rowsperstrip=32, metadata=None, software=False,
-        )  # fmt: skip
+        text = f"Aperio Image Library v11.2.1 \r\n{name} {image.shape[1]}x{image.shape[0]}"
+        _write_stripped(writer, image, text, kind, spec.quality)
+
+
+def _write_stripped(
+    writer: tifffile.TiffWriter, image: RgbImage, text: str, kind: int, quality: int
+) -> None:
+    """An associated image: one JPEG strip, as Aperio's scanners write them."""
+    writer.write(
+        image, photometric="ycbcr", subsampling=(1, 1), compression="jpeg",
+        compressionargs={"level": quality}, subfiletype=kind, description=text,
+        rowsperstrip=image.shape[0], metadata=None, software=False,
+    )  # fmt: skip

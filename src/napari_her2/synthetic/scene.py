@@ -116,16 +116,25 @@ class Scene(ABC):
     def pixels(self, mpp: float, left: int, top: int, width: int, height: int) -> RgbImage:
         """Draw a window given in pixels of ``mpp`` from the scene's top-left corner."""
         out = np.empty((height, width, 3), np.uint8)
-        for by in range(top // _BLOCK, (top + height - 1) // _BLOCK + 1):
-            for bx in range(left // _BLOCK, (left + width - 1) // _BLOCK + 1):
+        n = self._block_side(mpp)
+        for by in range(top // n, (top + height - 1) // n + 1):
+            for bx in range(left // n, (left + width - 1) // n + 1):
                 block = self._block(mpp, bx, by)
-                x0, y0 = max(left, bx * _BLOCK), max(top, by * _BLOCK)
-                x1 = min(left + width, (bx + 1) * _BLOCK)
-                y1 = min(top + height, (by + 1) * _BLOCK)
+                x0, y0 = max(left, bx * n), max(top, by * n)
+                x1, y1 = min(left + width, (bx + 1) * n), min(top + height, (by + 1) * n)
                 out[y0 - top : y1 - top, x0 - left : x1 - left] = block[
-                    y0 - by * _BLOCK : y1 - by * _BLOCK, x0 - bx * _BLOCK : x1 - bx * _BLOCK
+                    y0 - by * n : y1 - by * n, x0 - bx * n : x1 - bx * n
                 ]
         return out
+
+    def _oversampling(self, mpp: float) -> int:
+        """Pixels drawn per pixel wanted, along one side."""
+        return int(np.ceil(mpp / self._coarsest_um - 1e-6))
+
+    def _block_side(self, mpp: float) -> int:
+        """Side of a block in pixels; smaller for coarse pixels, so that memory stays bounded."""
+        over = self._oversampling(mpp)
+        return _BLOCK if over <= 2 else max(8, 2 * _BLOCK // over)
 
     def _block(self, mpp: float, bx: int, by: int) -> RgbImage:
         key = (round(mpp * 1e6), bx, by)
@@ -137,15 +146,16 @@ class Scene(ABC):
         return self._blocks[key]
 
     def _draw_block(self, mpp: float, bx: int, by: int, key: tuple[int, ...]) -> RgbImage:
-        over = int(np.ceil(mpp / self._coarsest_um - 1e-6))
+        over, n = self._oversampling(mpp), self._block_side(mpp)
         fine = mpp / over
-        side = (_BLOCK + 2 * _PAD) * over
-        win = Window((bx * _BLOCK - _PAD) * mpp, (by * _BLOCK - _PAD) * mpp, side, side, fine)
+        side = (n + 2 * _PAD) * over
+        win = Window((bx * n - _PAD) * mpp, (by * n - _PAD) * mpp, side, side, fine)
         rgb = self.stains.to_rgb(*self.amounts_drawn(win))
         blur = _SCANNER_BLUR_UM / fine
         if blur > 0.35:
-            rgb = cv2.GaussianBlur(rgb, (0, 0), blur)
+            rgb = np.asarray(cv2.GaussianBlur(rgb, (0, 0), blur), np.float32)
         if over > 1:
-            rgb = cv2.resize(rgb, None, fx=1 / over, fy=1 / over, interpolation=cv2.INTER_AREA)
+            small = cv2.resize(rgb, None, fx=1 / over, fy=1 / over, interpolation=cv2.INTER_AREA)
+            rgb = np.asarray(small, np.float32)
         inner = np.ascontiguousarray(rgb[_PAD:-_PAD, _PAD:-_PAD])
         return _add_grain(inner, self.stains.noise, (self.seed, *(abs(k) for k in key)))

@@ -1,4 +1,4 @@
-"""How stains and scanner turn amounts into colours: Beer-Lambert with vectors that vary by slide."""
+"""How stains and scanner turn amounts into colours: Beer-Lambert, vectors varying by slide."""
 
 from __future__ import annotations
 

@@ -129,7 +129,9 @@ def make_tissue(
     endothelium, red_cells = draw_vessels(rng, canvas, fibres)
     cells.append(endothelium)
 
-    outline_map = cv2.GaussianBlur((layout.tissue > 0).astype(np.float32), (0, 0), 1.0) - 0.5
+    outline_map = np.asarray(
+        cv2.GaussianBlur((layout.tissue > 0).astype(np.float32), (0, 0), 1.0) - 0.5, np.float32
+    )
     heights = {
         name: Canvas.height(getattr(canvas, name))
         for name in ("epithelium", "lumen", "necrosis", "mucin")
@@ -162,15 +164,19 @@ def make_tissue(
         heights["lumen"],
         heights["necrosis"],
         heights["mucin"],
-        Raster(cv2.GaussianBlur(desmo, (0, 0), 2.5), COARSE_UM, 0, 1),
-        Raster(
-            cv2.GaussianBlur((layout.region > 0).astype(np.float32), (0, 0), 2.5), COARSE_UM, 0, 1
-        ),
+        _soft(desmo),
+        _soft((layout.region > 0).astype(np.float32)),
         fibres,
         holes,
         everything,
         red_cells.take(inside.tissue(red_cells.x, red_cells.y)),
     )
+
+
+def _soft(share: NDArray[np.float32]) -> Raster:
+    """A coarse map of values 0 to 1 with soft borders."""
+    blurred = np.asarray(cv2.GaussianBlur(share, (0, 0), 2.5), dtype=np.float32)
+    return Raster(blurred, COARSE_UM, 0, 1)
 
 
 class _Lookup:

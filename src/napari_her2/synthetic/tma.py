@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_her2.errors import UsageError
 from napari_her2.synthetic.ihc import GENERATOR, SCORES, IhcScene, case_score
+from napari_her2.synthetic.layout import CORE_MARGIN_UM
 from napari_her2.synthetic.pyramid import SlideSpec, write_pyramid
 from napari_her2.synthetic.stain import StainSet, her2_stains
 from napari_her2.synthetic.truth import (
@@ -130,7 +131,7 @@ def _grid(rng: np.random.Generator, spec: SlideSpec, mpp: float) -> tuple[list[C
                     int(rng.integers(2**31)),
                 )
             )
-    return cores, round(diameter * 1.08 / mpp)
+    return cores, round((diameter + 2 * CORE_MARGIN_UM) / mpp)
 
 
 def tma_slide(seed: int, spec: SlideSpec, mpp: float, out: Path) -> Truth:

@@ -57,6 +57,13 @@ class Truth:
     partner: Truth | None = None
     document: dict[str, Any] = field(default_factory=dict)
 
+    def __fspath__(self) -> str:
+        """The JSON document's path, so that this stands wherever a path may."""
+        return str(self.truth)
+
+    def __str__(self) -> str:
+        return str(self.truth)
+
 
 @dataclass(frozen=True, slots=True)
 class RegionTruth:
@@ -90,8 +97,9 @@ def write_json(path: Path, document: Mapping[str, Any]) -> dict[str, Any]:
     """Write the truth of a slide; adds notice and versions and gives the whole document back."""
     whole = {"schema": "napari-her2/synthetic-truth/1", "notice": NOTICE, **document}
     whole["software"] = software()
-    _put(path, json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
-    return whole
+    text = json.dumps(whole, indent=1, ensure_ascii=False)
+    _put(path, text + "\n")
+    return dict(json.loads(text))
 
 
 def _ring(outline: NDArray[np.float64]) -> list[list[float]]:

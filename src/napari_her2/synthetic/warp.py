@@ -24,7 +24,8 @@ _GRID_PX = 16
 class Warp:
     """Smooth map from the fixed section (H&E) to the moving one (IHC), micrometres.
 
-    ``moving = centre + A (fixed - centre) + shift + sum_k amplitude_k sin(wave_k . fixed + phase_k)``
+    ``moving = centre + A (fixed - centre) + shift + bends``, where each bend is
+    ``amplitude * sin(wave . fixed + phase)``.
 
     Attributes
     ----------
@@ -140,20 +141,28 @@ class WarpedSource:
 
     def _piece(self, win: Window) -> RgbImage:
         mpp = self._mpp
-        cols = np.arange(0, win.width + 2 * _GRID_PX, _GRID_PX, np.float64)
-        rows = np.arange(0, win.height + 2 * _GRID_PX, _GRID_PX, np.float64)
+        cols = np.arange(0.0, win.width + 2 * _GRID_PX, _GRID_PX)
+        rows = np.arange(0.0, win.height + 2 * _GRID_PX, _GRID_PX)
         nodes = np.stack(np.meshgrid(cols, rows), -1)
         moving = nodes * mpp + np.array([win.x_um + mpp / 2, win.y_um + mpp / 2])
         fixed = self._warp.to_fixed(moving) / mpp - 0.5  # pixel coordinates in the fixed frame
         left, top = np.floor(fixed.min((0, 1))).astype(int) - 2
         right, bottom = np.ceil(fixed.max((0, 1))).astype(int) + 3
         pixels = self._scene.pixels(mpp, int(left), int(top), int(right - left), int(bottom - top))
-        local = (fixed - (left, top)).astype(np.float32)
-        matrix = np.array([[1 / _GRID_PX, 0, 0], [0, 1 / _GRID_PX, 0]], np.float64)
-        maps = cv2.warpAffine(
-            local, matrix, (win.width, win.height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        )
+        local = _between_nodes(fixed - (left, top), win.width, win.height)
         return np.asarray(
-            cv2.remap(pixels, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+            cv2.remap(
+                pixels, np.ascontiguousarray(local[..., 0]), np.ascontiguousarray(local[..., 1]),
+                cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
+            ),
             dtype=np.uint8,
-        )
+        )  # fmt: skip
+
+
+def _between_nodes(nodes: Floats, width: int, height: int) -> NDArray[np.float32]:
+    """Fill in a grid of nodes 16 px apart, linearly: shape (height, width, 2)."""
+    col, row = np.arange(width) / _GRID_PX, np.arange(height) / _GRID_PX
+    i, j = col.astype(np.intp), row.astype(np.intp)
+    u, v = (col - i)[None, :, None], (row - j)[:, None, None]
+    wide = nodes[:, i] * (1 - u) + nodes[:, i + 1] * u
+    return np.asarray(wide[j] * (1 - v) + wide[j + 1] * v, dtype=np.float32)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, get_args
 
-from napari_her2.errors import UsageError
+from napari_her2.errors import CannotWriteError, UsageError
 from napari_her2.synthetic.he_slide import he_slide
 from napari_her2.synthetic.ihc_slide import ihc_slide
 from napari_her2.synthetic.morphology import Statuses
@@ -39,9 +40,7 @@ def _check(
         )
     elif not all(math.isfinite(m) and 0.05 <= m <= 4 for m in (mpp, mpp_y)):
         problem = f"{mpp} µm/px is not a pixel size to draw at: give 0.05 to 4."
-    elif downsamples[0] != 1 or any(
-        b <= a or b % a for a, b in zip(downsamples, downsamples[1:], strict=False)
-    ):
+    elif downsamples[0] != 1 or any(b <= a or b % a for a, b in pairwise(downsamples)):
         problem = "Downsamples have to begin with 1, each a multiple of the one before."
     elif mpp != mpp_y and kind in ("pair", "tma"):
         problem = f"A slide of kind “{kind}” has square pixels: leave out mpp_y."
@@ -154,8 +153,6 @@ def _draw(
     score: IhcScore | None,
     tumour_share: float,
 ) -> Truth:
-    from napari_her2.errors import CannotWriteError
-
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         if kind == "he":
