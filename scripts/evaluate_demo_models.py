@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from demo_training.export import dumps
-from demo_training.figures import slide_figures, tile_figures
+from demo_training.figures import slide_figures, slide_rows, tile_figures
 from demo_training.pool import BIOMARKERS, TEST, TUNE, build, cache_folder
 from demo_training.scoring import score_all
 
@@ -34,10 +34,12 @@ def measure(models: dict[str, LoadedModel], cache: Path) -> dict[str, Any]:
     reference = score_all(build(TUNE, cache), {})
     test = score_all(build(TEST, cache), tile_models)
     figures: dict[str, Any] = {}
+    slides: dict[str, Any] = {}
     for biomarker, model in models.items():
         figures[biomarker] = tile_figures(test, reference, biomarker)
         if model.aggregator is not None:
             figures[biomarker] |= slide_figures(test, biomarker, model.aggregator)
+            slides[biomarker] = slide_rows(test, biomarker, model.aggregator)
     return {
         "notice": NOTICE,
         "generator": GENERATOR,
@@ -46,12 +48,13 @@ def measure(models: dict[str, LoadedModel], cache: Path) -> dict[str, Any]:
         "source_um_per_px": sorted(set(TEST.sources_mpp)),
         "weights_sha256": {b: m.card.weights_sha256 for b, m in models.items()},
         "figures": figures,
+        "slides": slides,
     }
 
 
-def write_card(biomarker: str, figures: dict[str, Any], date: str) -> None:
-    """Put the figures into a card of the repository."""
-    path = DEMO_DIR / f"demo-{biomarker.lower()}" / "card.json"
+def write_card(folder: Path, figures: dict[str, Any], date: str) -> None:
+    """Put the figures into a card."""
+    path = folder / "card.json"
     fields = json.loads(path.read_text(encoding="utf-8"))
     fields["validation"] = [
         {
@@ -128,16 +131,17 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--cache", type=Path, help="folder of drawn slides, outside the repository")
+    parser.add_argument("--models", type=Path, default=DEMO_DIR, help="folder of the three models")
     parser.add_argument("--out", type=Path, default=DOCS)
     parser.add_argument("--write", action="store_true", help="put the figures into the cards")
     parser.add_argument("--date", default="2026-11-20")
     arguments = parser.parse_args()
-    registry = Registry()
+    registry = Registry(demo_dir=arguments.models)
     models = {b: registry.load(f"demo-{b.lower()}", "cpu") for b in BIOMARKERS}
     result = measure(models, cache_folder(arguments.cache))
     if arguments.write:
         for biomarker, figures in result["figures"].items():
-            write_card(biomarker, figures, arguments.date)
+            write_card(arguments.models / f"demo-{biomarker.lower()}", figures, arguments.date)
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "demo_models.json").write_bytes(dumps(result))
     (arguments.out / "demo_models.md").write_text(page(result), encoding="utf-8")

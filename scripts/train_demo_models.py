@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 from demo_training.export import write_model
-from demo_training.learn import Recipe, train
+from demo_training.learn import RECIPES, train
 from demo_training.pool import BIOMARKERS, TEST, TRAIN, TUNE, build, cache_folder, load
 from demo_training.scoring import score_all
 
@@ -51,7 +51,7 @@ def train_one(biomarker: str, cache: Path, out: Path) -> None:
     """Train both stages of one model and write its folder without validation figures."""
     paths = build(TRAIN, cache), build(TUNE, cache)
     seed = 20 + BIOMARKERS.index(biomarker)
-    network = train(load(paths[0]), biomarker, Recipe(), seed)
+    network = train(load(paths[0]), biomarker, RECIPES[biomarker], seed)
     numbers = P1_STAGE2[biomarker]
     b, t, c = int(numbers["bins"]), float(numbers["threshold"]), float(numbers["C"])
     blank = RatioHistogramAggregator(0, 1, b, (0.0,) * (1 + 2 * b), 0.0, t)

@@ -71,6 +71,18 @@ def slide_figures(
     return {"slide AUC": figure}
 
 
+def slide_rows(
+    test: Sequence[ScoredSlide], biomarker: str, aggregator: SlideAggregator
+) -> list[dict[str, Any]]:
+    """Seed, truth and probability of each slide; the probability is None where not assessable."""
+    rows = []
+    for slide in test:
+        p = aggregator.aggregate(slide.probs[biomarker]).probability
+        row = {"seed": slide.seed, "positive": slide.statuses[biomarker]}
+        rows.append({**row, "probability": None if p is None else round(p, 4)})
+    return rows
+
+
 def _grouped(
     scores: Sequence[NDArray[Any]], truth: Sequence[NDArray[np.bool_]], seed: int = 0
 ) -> Figure:
