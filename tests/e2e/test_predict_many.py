@@ -125,10 +125,10 @@ def test_a_fault_in_the_program_is_a_record_with_a_digest(requests_for, monkeypa
 
     real = executors.predict
 
-    def faulty(request, *args):
+    def faulty(request, *args, **options):
         if request.slide.name == "a.tif":
             raise ZeroDivisionError("secret detail")
-        return real(request, *args)
+        return real(request, *args, **options)
 
     monkeypatch.setattr(executors, "predict", faulty)
     found = outcomes(predict_many(requests_for("out", "a.tif", "b.tif")))

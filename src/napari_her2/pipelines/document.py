@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,11 +12,19 @@ import numpy as np
 from napari_her2.errors import Her2Error
 from napari_her2.messages import DEMO_MODEL, HER2_FROM_HE, NOTICE, tr
 from napari_her2.models.protocols import SlideScore
-from napari_her2.pipelines.plan import FailedModel, Loaded
+from napari_her2.pipelines.plan import FailedModel, Loaded, Plan
 from napari_her2.pipelines.scores import GroupScores
 from napari_her2.types import BIOMARKERS, Probs, RunStatus
 
-__all__ = ["CALL_CUT", "blank_document", "failed_result", "heterogeneity", "model_result"]
+__all__ = [
+    "CALL_CUT",
+    "blank_document",
+    "failed_result",
+    "heterogeneity",
+    "model_result",
+    "plan_warnings",
+    "slide_results",
+]
 
 CALL_CUT: Final = 0.5
 """At and above this probability a model that is no demo "suggests" positive."""
@@ -40,6 +48,49 @@ def blank_document(
         document["error"] = error.sentence
         document["error_id"] = error.message_id
     return document
+
+
+def slide_results(
+    plan: Plan,
+    scores: Sequence[GroupScores],
+    *,
+    heatmap: Callable[[str], Path | None],
+    threshold: float | None,
+    status: RunStatus,
+) -> list[dict[str, Any]]:
+    """What every model of a request says of the slide, and which could not run.
+
+    Parameters
+    ----------
+    plan : Plan
+        The models.
+    scores : sequence of GroupScores
+        Their tiles.
+    heatmap : callable
+        Gives the folder of a model's map by its id; None where there is none.
+    threshold, status
+        See :func:`model_result`.
+    """
+    results = [
+        model_result(
+            model,
+            group,
+            heatmap=heatmap(model.card.id),
+            threshold=threshold,
+            status=status,
+        )
+        for group in scores
+        for model in group.group.models
+    ]
+    return results + [failed_result(f) for f in plan.failed]
+
+
+def plan_warnings(plan: Plan) -> list[str]:
+    """Sentences about models that ran against advice or did not run."""
+    return plan.warnings + [
+        tr("model_failed", model=f.card.name if f.card else f.name, sentence=f.error.sentence)
+        for f in plan.failed
+    ]
 
 
 def model_result(

@@ -71,11 +71,16 @@ def predict_many(
         yield from predict_in_processes(requests, workers=workers, cancel=cancel)
     else:
         for request in requests:
-            yield from guarded(request, cancel, registry)
+            # Of several slides none may take the others with it.
+            yield from guarded(request, cancel, registry, probe=len(requests) > 1)
 
 
 def guarded(
-    request: PredictRequest, cancel: CancelToken = NEVER, registry: ModelSource | None = None
+    request: PredictRequest,
+    cancel: CancelToken = NEVER,
+    registry: ModelSource | None = None,
+    *,
+    probe: bool = False,
 ) -> Iterator[Event]:
     """One slide of several: even a fault in the program ends in an ``Outcome``.
 
@@ -83,7 +88,7 @@ def guarded(
     together.
     """
     try:
-        yield from predict(request, cancel, registry)
+        yield from predict(request, cancel, registry, probe=probe)
     except Exception as e:  # noqa: BLE001  the other slides must go on
         error = program_fault(request, e)
         document = blank_document(request.slide, "failed", error)

@@ -18,7 +18,7 @@ from napari_her2.errors import (
 from napari_her2.messages import tr
 from napari_her2.pipelines.batch_scorer import BatchScorer
 from napari_her2.pipelines.cached import replay_stored
-from napari_her2.pipelines.document import blank_document, failed_result, model_result
+from napari_her2.pipelines.document import blank_document, plan_warnings, slide_results
 from napari_her2.pipelines.events import (
     NEVER,
     CancelToken,
@@ -57,7 +57,11 @@ MATERIALISE_SECONDS: Final = 10.0
 
 
 def predict(
-    request: PredictRequest, cancel: CancelToken = NEVER, registry: ModelSource | None = None
+    request: PredictRequest,
+    cancel: CancelToken = NEVER,
+    registry: ModelSource | None = None,
+    *,
+    probe: bool = False,
 ) -> Iterator[Event]:
     """Score one slide with some models.
 
@@ -72,6 +76,9 @@ def predict(
         Asked between batches and between models.
     registry : ModelSource, optional
         Where models come from; the installed ones by default.
+    probe : bool
+        Let a child process open the slide first: a slide that breaks a decoder then ends in a
+        sentence, not in the end of this process.
 
     Yields
     ------
@@ -84,7 +91,7 @@ def predict(
         from napari_her2.models.registry import Registry
 
         registry = Registry()
-    run = _SlideRun(request, cancel, registry)
+    run = _SlideRun(request, cancel, registry, probe)
     try:
         yield from run.events()
     except Her2Error as error:
@@ -96,10 +103,13 @@ def predict(
 class _SlideRun:
     """State of one slide's run."""
 
-    def __init__(self, request: PredictRequest, cancel: CancelToken, registry: ModelSource) -> None:
+    def __init__(
+        self, request: PredictRequest, cancel: CancelToken, registry: ModelSource, probe: bool
+    ) -> None:
         self.request = request
         self.cancel = cancel
         self.registry = registry
+        self.probe = probe
         self.began = time.monotonic()
         self.earlier_seconds = 0.0
         self.document = blank_document(request.slide, "failed")
@@ -107,7 +117,6 @@ class _SlideRun:
         self.plan: Plan | None = None
         self.scores: list[GroupScores] = []
         self.store: RunStore | None = None
-        self.slide: Slide | None = None
 
     @property
     def slide_id(self) -> str:
@@ -130,8 +139,7 @@ class _SlideRun:
     def events(self) -> Iterator[Event]:
         request = self.request
         yield Progress("opening", self.slide_id)
-        with open_slide(request.slide, mpp=request.mpp) as slide:
-            self.slide = slide
+        with open_slide(request.slide, mpp=request.mpp, probe=self.probe) as slide:
             self._note_slide(slide)
             mpp = pixel_size(slide)
             fresh = Freshness(slide)
@@ -176,6 +184,7 @@ class _SlideRun:
                         return
                     self.document["run_dir"] = str(self.store.folder)
                     self.earlier_seconds = self.store.seconds
+                    self.warnings += self.store.warnings
                     self.store.write_json("tissue.geojson", tissue.to_geojson())
                 try:
                     yield from self._score(slide, fresh)
@@ -356,24 +365,17 @@ class _SlideRun:
         }
 
     def _document(self, status: RunStatus, error: Her2Error | None = None) -> dict[str, Any]:
-        results = [
-            model_result(
-                model,
-                scores,
-                heatmap=self._heatmap_path(model.card.id),
+        warnings = list(self.warnings)
+        results: list[dict[str, Any]] = []
+        if self.plan is not None:
+            results = slide_results(
+                self.plan,
+                self.scores,
+                heatmap=self._heatmap_path,
                 threshold=self.request.threshold,
                 status=status,
             )
-            for scores in self.scores
-            for model in scores.group.models
-        ]
-        failed = [] if self.plan is None else self.plan.failed
-        results += [failed_result(f) for f in failed]
-        warnings = [*self.warnings, *([] if self.plan is None else self.plan.warnings)]
-        warnings += [
-            tr("model_failed", model=f.card.name if f.card else f.name, sentence=f.error.sentence)
-            for f in failed
-        ]
+            warnings += plan_warnings(self.plan)
         self.document |= {
             "status": status,
             "results": results,

@@ -13,6 +13,7 @@ from napari_her2.errors import (
     BadRegionError,
     ModelNotFoundError,
     NoTissueError,
+    RunBusyError,
     SlideChangedError,
     StainMismatchError,
     TileReadError,
@@ -159,6 +160,30 @@ def test_who_stops_listening_at_the_outcome_finds_the_run_committed(request_for,
     (kept,) = find_runs(request_for().out)
     assert kept.complete
     assert kept.record["status"] == "completed"
+
+
+def test_two_runs_of_one_request_at_once_do_not_meet(request_for, registry):
+    first = predict(request_for(), module.NEVER, registry)
+    for event in first:
+        if isinstance(event, Partial):
+            break
+    _, second = run(request_for(), registry)
+    assert isinstance(second.error, RunBusyError)
+    assert list(first)[-1].status == "completed"
+    _, third = run(request_for(), registry)
+    assert third.document["cached"] is True
+
+
+def test_a_damaged_result_is_made_again_and_said_so(request_for, registry):
+    _, outcome = run(request_for(), registry)
+    (stored,) = find_runs(request_for().out)
+    (stored.folder / "tiles.parquet").write_bytes(b"")
+    _, again = run(request_for(), registry)
+    assert again.document["run_dir"] != outcome.document["run_dir"]
+    assert len([w for w in again.document["warnings"] if "made again" in w]) == 1
+    assert (
+        again.document["results"][0]["probability"] == outcome.document["results"][0]["probability"]
+    )
 
 
 def test_the_same_request_is_not_run_twice(request_for, registry):
