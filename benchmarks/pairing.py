@@ -17,8 +17,6 @@ from pathlib import Path
 
 import psutil
 
-from napari_her2.provenance import now, software
-
 __all__ = ["Row", "compare", "paired", "report"]
 
 
@@ -91,6 +89,9 @@ def report(rows: Sequence[Row], path: Path | None = None) -> int:
             f"{r.peer_value:g} {r.unit}, ratio {r.ratio:g} (wanted {wanted})\n"
         )
     if path is not None:
+        # Here, because the peer's environment imports this module without having our package.
+        from napari_her2.provenance import now, software
+
         document = {
             "rows": [asdict(r) for r in rows],
             "machine": {
