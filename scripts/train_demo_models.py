@@ -5,9 +5,9 @@
     python scripts/evaluate_demo_models.py --write          then measures them on held-out slides
 
 Each model is a network of its own (P1: never a shared head). Slides are drawn once into a cache
-outside the repository. About 10 minutes of one core for a model and 15 for the slides. The same
-seeds give the same slides everywhere; weights agree to rounding only between kinds of processor,
-because training runs in bfloat16 where the processor has it.
+outside the repository. About 10 minutes of one core for a model and 20 for the slides. Seeds
+fix slides, crops and their order; the weights also depend on processor and torch version, since
+training runs in bfloat16, so a new training has to be measured anew.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 from demo_training.export import write_model
-from demo_training.learn import RECIPES, train
+from demo_training.learn import Recipe, fresh_network, train
 from demo_training.pool import BIOMARKERS, TEST, TRAIN, TUNE, build, cache_folder, load
 from demo_training.scoring import score_all
 
@@ -27,8 +27,10 @@ from napari_her2.models.aggregators import (
     RatioHistogramAggregator,
     fit_ratio_histogram,
 )
+from napari_her2.models.networks.inception import InceptionV3
 from napari_her2.models.registry import DEMO_DIR
 from napari_her2.models.tile_models import load_tile_model
+from napari_her2.models.weights import read_weights, sha256_of, write_weights
 from napari_her2.synthetic.he import GENERATOR
 
 VERSION = "1.0.0"
@@ -47,11 +49,26 @@ def training_text() -> str:
     )
 
 
+def stage1(biomarker: str, paths: list[Path], cache: Path) -> InceptionV3:
+    """Train the network, or take it from the cache where this very recipe was run before."""
+    seed, recipe = 20 + BIOMARKERS.index(biomarker), Recipe()
+    key = sha256_of(repr((biomarker, seed, recipe, [p.name for p in paths])).encode())[:16]
+    kept = cache / f"stage1-{biomarker.lower()}-{key}.safetensors"
+    network = fresh_network(seed)
+    if kept.exists():
+        shapes = {name: tuple(t.shape) for name, t in network.state_dict().items()}
+        state = read_weights(kept, shapes, sha256=None, model=biomarker)
+        network.load_state_dict(state, strict=False)
+        return network.eval()
+    network = train(load(paths), biomarker, recipe, seed)
+    write_weights(kept, network.state_dict())
+    return network
+
+
 def train_one(biomarker: str, cache: Path, out: Path) -> None:
     """Train both stages of one model and write its folder without validation figures."""
     paths = build(TRAIN, cache), build(TUNE, cache)
-    seed = 20 + BIOMARKERS.index(biomarker)
-    network = train(load(paths[0]), biomarker, RECIPES[biomarker], seed)
+    network = stage1(biomarker, paths[0], cache)
     numbers = P1_STAGE2[biomarker]
     b, t, c = int(numbers["bins"]), float(numbers["threshold"]), float(numbers["C"])
     blank = RatioHistogramAggregator(0, 1, b, (0.0,) * (1 + 2 * b), 0.0, t)

@@ -40,15 +40,6 @@ class Recipe:
     dense_weight: float = 0.5
 
 
-LONG = Recipe(
-    stages=(Stage(192, 32, 420, 4e-3), Stage(256, 32, 440, 3e-3), Stage(512, 10, 60, 3e-4))
-)
-
-RECIPES = {"ER": LONG, "PR": Recipe(), "HER2": LONG}
-"""By biomarker. Growth pattern (PR) is learned soon; nuclear detail (ER) and ducts that are rare in
-small crops (HER2) need longer and larger ones."""
-
-
 def fresh_network(seed: int) -> InceptionV3:
     """A network with seeded weights."""
     torch.manual_seed(seed)
