@@ -142,12 +142,12 @@ MESSAGES: Final[dict[str, str]] = {
     "no_slide_level": "No tile was scored, or this model says nothing about whole slides.",
     "no_slide_result": "The run did not come to a slide result.",
     "stain_override": (
-        "Run as asked although this slide looks like {found} ({confidence}) and {model} is made "
-        "for {needed}."
+        "Run as asked although this slide looks like {found} ({confidence}); made for {needed}: "
+        "{models}."
     ),
     "stain_unknown": (
-        "The stain of this slide could not be told; {model} is made for {needed}: check that it "
-        "fits."
+        "The stain of this slide could not be told: check that it is {needed}, which is needed by "
+        "{models}."
     ),
     "enlarged": (
         "The slide is a little coarser than {models} needs ({needed} µm/px): its tiles were "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from napari_her2.errors import Her2Error, StainMismatchError, UnknownMppError, WrongMppError
 from napari_her2.messages import tr
@@ -135,6 +135,15 @@ class Plan:
         """All models that run."""
         return tuple(m for g in self.groups for m in g.models)
 
+    def keep(self, models: Sequence[Loaded]) -> None:
+        """Leave the other models out."""
+        ids = {m.card.id for m in models}
+        kept = (
+            ModelGroup(g.spec, g.selector, tuple(m for m in g.models if m.card.id in ids))
+            for g in self.groups
+        )
+        self.groups = tuple(g for g in kept if g.models)
+
     def identity(self) -> tuple[str, ...]:
         """What besides request and slide decides the bytes, for the request's hash."""
         return (
@@ -201,33 +210,26 @@ def check_stain(plan: Plan, guess: StainGuess, ignore: bool) -> None:
     StainMismatchError
         If no model is left.
     """
-    groups = []
-    for group in plan.groups:
-        kept = []
-        for model in group.models:
-            card = model.card
-            if guess.stain == "unknown":
-                plan.warnings.append(tr("stain_unknown", model=card.name, needed=card.stain))
-            elif guess.stain != card.stain:
-                facts: dict[str, Any] = {
-                    "found": guess.stain,
-                    "confidence": f"{guess.confidence:.2f}",
-                    "model": card.name,
-                    "needed": card.stain,
-                }
-                if not ignore:
-                    error = StainMismatchError(
-                        "wrong_stain", **facts, remedy="tick “Run anyway” (--ignore-stain)"
-                    )
-                    plan.failed.append(FailedModel(card.id, card, error))
-                    continue
-                plan.warnings.append(tr("stain_override", **facts))
-            kept.append(model)
-        if kept:
-            groups.append(ModelGroup(group.spec, group.selector, tuple(kept)))
-    plan.groups = tuple(groups)
-    if not groups:
-        raise next(f.error for f in plan.failed if isinstance(f.error, StainMismatchError))
+    fits = [m for m in plan.models if guess.stain == m.card.stain]
+    others = [m for m in plan.models if guess.stain != m.card.stain]
+    found = {"found": guess.stain, "confidence": f"{guess.confidence:.2f}"}
+    if guess.stain == "unknown" or ignore:
+        message_id = "stain_unknown" if guess.stain == "unknown" else "stain_override"
+        for needed in dict.fromkeys(m.card.stain for m in others):
+            models = ", ".join(m.card.name for m in others if m.card.stain == needed)
+            plan.warnings.append(tr(message_id, needed=needed, models=models, **found))
+        return
+    remedy = "tick “Run anyway” (--ignore-stain)"
+    errors = [
+        StainMismatchError(
+            "wrong_stain", model=m.card.name, needed=m.card.stain, remedy=remedy, **found
+        )
+        for m in others
+    ]
+    plan.failed += [FailedModel(m.card.id, m.card, e) for m, e in zip(others, errors, strict=True)]
+    if not fits:
+        raise errors[0]
+    plan.keep(fits)
 
 
 def _check_mpp(card: ModelCard, mpp: PixelSize) -> None:

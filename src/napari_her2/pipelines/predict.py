@@ -375,7 +375,8 @@ class _SlideRun:
                 threshold=self.request.threshold,
                 status=status,
             )
-            warnings += plan_warnings(self.plan)
+            # A run that an error ended says its sentence once.
+            warnings += plan_warnings(self.plan) if error is None else self.plan.warnings
         self.document |= {
             "status": status,
             "results": results,

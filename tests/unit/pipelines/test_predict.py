@@ -310,6 +310,15 @@ def test_wrong_stain_needs_a_choice_that_is_recorded(request_for):
     assert any("Run as asked" in w for w in record["warnings"])
 
 
+def test_only_the_models_for_another_stain_are_left_out(request_for):
+    registry = FakeRegistry(fake_model(), fake_model("dab", "HER2", stain="H-DAB"))
+    _, outcome = run(request_for("fake-er", "dab"), registry)
+    assert outcome.status == "completed"
+    er, dab = outcome.document["results"]
+    assert er["probability"] is not None
+    assert (dab["status"], dab["error_id"]) == ("failed", "wrong_stain")
+
+
 def test_glass_is_no_tissue(tmp_path, registry, request_for):
     from dataclasses import replace
 
