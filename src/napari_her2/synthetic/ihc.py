@@ -92,7 +92,7 @@ class IhcScene(Scene):
         filled = (min(width, height) < 1500 and core is None) if full is None else full
         drawn = tissue or make_tissue(
             seed + 500_009, float(width), float(height), statuses, False, tumour_share, filled,
-            core, normal=False,
+            core, normal=False, compact=True,
         )  # fmt: skip
         super().__init__(seed, drawn, stains or colours, coarsest_um=_FINEST_NEEDED)
         self._fine = noise(0.25, 0.45, 1024, 41).shifted(rng)

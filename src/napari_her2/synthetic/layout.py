@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
@@ -115,6 +115,16 @@ def _core_outline(seed: int, shape: tuple[int, int], core: CoreShape) -> FloatIm
     return np.asarray(out, dtype=np.float32)
 
 
+def _middling(look: Morphology) -> Morphology:
+    return replace(
+        look,
+        nucleus_um=min(look.nucleus_um, 9.6),
+        pleomorphism=min(look.pleomorphism, 0.18),
+        cytoplasm_um=min(max(look.cytoplasm_um, 2.6), 4.4),
+        tils=min(look.tils, 1200.0),
+    )
+
+
 def make_layout(
     seed: int,
     width_um: float,
@@ -124,6 +134,7 @@ def make_layout(
     tumour_share: float = 0.55,
     full: bool = False,
     core: CoreShape | None = None,
+    compact: bool = False,
 ) -> Layout:
     """Draw tissue outline, tumour regions and fat.
 
@@ -143,6 +154,9 @@ def make_layout(
         No glass: tissue reaches over every edge (one block of a larger slide).
     core : {"whole", "torn"}, optional
         A round tissue-microarray core with glass around it; a torn one lacks a part.
+    compact : bool
+        Tumour cells of middling size and spacing, fewer lymphocytes, whatever the status: for
+        stains that show the status themselves.
     """
     rng = np.random.default_rng([101, seed])
     shape = (max(8, round(height_um / COARSE_UM)), max(8, round(width_um / COARSE_UM)))
@@ -178,6 +192,8 @@ def make_layout(
         other[name] = not other[name]
     looks = {1: draw_morphology(rng, main), 2: draw_morphology(rng, other)}
 
+    if compact:
+        looks = {part: _middling(look) for part, look in looks.items()}
     region = np.zeros(shape, np.uint8)
     regions: list[TumourRegion] = []
     for part, status in ((1, main), (2, other)):

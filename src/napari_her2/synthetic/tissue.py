@@ -106,13 +106,16 @@ def make_tissue(
     full: bool = False,
     core: CoreShape | None = None,
     normal: bool = True,
+    compact: bool = False,
 ) -> Tissue:
     """Build a scene; parameters as in :func:`napari_her2.synthetic.layout.make_layout`.
 
     ``normal=False`` leaves out normal lobules and ducts.
     """
     wanted: Statuses | None = dict(statuses) if statuses is not None else None
-    layout = make_layout(seed, width_um, height_um, wanted, heterogeneous, tumour_share, full, core)
+    layout = make_layout(
+        seed, width_um, height_um, wanted, heterogeneous, tumour_share, full, core, compact
+    )
     rng = np.random.default_rng([102, seed])
     canvas = Canvas(width_um, height_um)
     fibres = FibreField(rng)
