@@ -12,6 +12,7 @@ from napari_her2.messages import tr
 from napari_her2.models.card import ModelCard
 from napari_her2.pipelines.request import PredictRequest
 from napari_her2.slides.base import PixelSize, Slide
+from napari_her2.stains.guess import check_stain
 from napari_her2.tiles.reading import UPSAMPLE_LIMIT
 from napari_her2.tiles.spec import TileSpec
 
@@ -25,9 +26,9 @@ __all__ = [
     "ModelGroup",
     "ModelSource",
     "Plan",
-    "check_stain",
     "make_plan",
     "pixel_size",
+    "screen_stain",
 ]
 
 BATCH_CUDA: Final = 32
@@ -202,22 +203,27 @@ def make_plan(request: PredictRequest, mpp: PixelSize, source: ModelSource) -> P
     return Plan(groups, failed, digests, _names(loaded), device, max(1, batch))
 
 
-def check_stain(plan: Plan, guess: StainGuess, ignore: bool) -> None:
+def screen_stain(plan: Plan, guess: StainGuess, ignore: bool) -> None:
     """Take out models that are made for another stain; an override becomes a warning.
+
+    What counts as another stain is decided by :func:`napari_her2.stains.guess.check_stain`.
 
     Raises
     ------
     StainMismatchError
         If no model is left.
     """
-    fits = [m for m in plan.models if guess.stain == m.card.stain]
-    others = [m for m in plan.models if guess.stain != m.card.stain]
+    verdicts = [check_stain(guess, m.card.stain) for m in plan.models]
+    paired = list(zip(plan.models, verdicts, strict=True))
+    unsure = [m for m, verdict in paired if verdict == "unsure"]
+    others = [m for m, verdict in paired if verdict == "mismatch"]
     found = {"found": guess.stain, "confidence": f"{guess.confidence:.2f}"}
-    if guess.stain == "unknown" or ignore:
-        message_id = "stain_unknown" if guess.stain == "unknown" else "stain_override"
-        for needed in dict.fromkeys(m.card.stain for m in others):
-            models = ", ".join(m.card.name for m in others if m.card.stain == needed)
+    warned = {"stain_unknown": unsure, "stain_override": others if ignore else []}
+    for message_id, concerned in warned.items():
+        for needed in dict.fromkeys(m.card.stain for m in concerned):
+            models = ", ".join(m.card.name for m in concerned if m.card.stain == needed)
             plan.warnings.append(tr(message_id, needed=needed, models=models, **found))
+    if ignore or not others:
         return
     remedy = "tick “Run anyway” (--ignore-stain)"
     errors = [
@@ -227,9 +233,9 @@ def check_stain(plan: Plan, guess: StainGuess, ignore: bool) -> None:
         for m in others
     ]
     plan.failed += [FailedModel(m.card.id, m.card, e) for m, e in zip(others, errors, strict=True)]
-    if not fits:
+    if len(others) == len(plan.models):
         raise errors[0]
-    plan.keep(fits)
+    plan.keep([m for m, verdict in paired if verdict != "mismatch"])
 
 
 def _check_mpp(card: ModelCard, mpp: PixelSize) -> None:

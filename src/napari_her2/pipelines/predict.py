@@ -30,7 +30,7 @@ from napari_her2.pipelines.events import (
 )
 from napari_her2.pipelines.freshness import Freshness
 from napari_her2.pipelines.layout import journal_header, lay_out, merged, read_ahead
-from napari_her2.pipelines.plan import ModelSource, Plan, check_stain, make_plan, pixel_size
+from napari_her2.pipelines.plan import ModelSource, Plan, make_plan, pixel_size, screen_stain
 from napari_her2.pipelines.record import run_facts
 from napari_her2.pipelines.request import PredictRequest
 from napari_her2.pipelines.scores import GroupScores
@@ -164,7 +164,7 @@ class _SlideRun:
             tissue = find_tissue(slide)
             stain = guess_stain(slide, tissue)
             self._note_tissue(tissue, stain)
-            check_stain(self.plan, stain, request.ignore_stain)
+            screen_stain(self.plan, stain, request.ignore_stain)
             self.scores = lay_out(slide, self.plan, tissue, request)
             with contextlib.ExitStack() as stack:
                 if request.out is not None:
