@@ -12,7 +12,7 @@ import numpy as np
 from napari_her2.errors import BadModelError, BadRegionError, NoTissueError
 from napari_her2.geometry import Region
 from napari_her2.models.protocols import TileSelector
-from napari_her2.pipelines.events import CancelToken
+from napari_her2.pipelines.events import CancelToken, Partial
 from napari_her2.pipelines.plan import ModelGroup, Plan, pixel_size
 from napari_her2.pipelines.request import PredictRequest
 from napari_her2.pipelines.scores import GroupScores
@@ -23,7 +23,7 @@ from napari_her2.tiles.selectors import AllOf, PolygonSelector, TissueSelector, 
 from napari_her2.tiles.spec import TileGrid
 from napari_her2.tiles.tissue import TissueMask
 
-__all__ = ["grid_region", "journal_header", "lay_out", "merged", "read_ahead"]
+__all__ = ["grid_region", "journal_header", "lay_out", "merged", "partial_of", "read_ahead"]
 
 
 def lay_out(
@@ -144,3 +144,8 @@ def _selector(group: ModelGroup, request: PredictRequest) -> TileSelector:
     if not request.roi_polygons:
         return TissueSelector()
     return AllOf((TissueSelector(), PolygonSelector(request.roi_polygons)))
+
+
+def partial_of(slide_id: str, batch: ScoredBatch) -> Partial:
+    """Give a scored batch as the event that tells of it."""
+    return Partial(slide_id, batch.cells, batch.probs, batch.failed)

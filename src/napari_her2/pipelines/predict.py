@@ -24,12 +24,11 @@ from napari_her2.pipelines.events import (
     CancelToken,
     Event,
     Outcome,
-    Partial,
     Progress,
     Started,
 )
 from napari_her2.pipelines.freshness import Freshness
-from napari_her2.pipelines.layout import journal_header, lay_out, merged, read_ahead
+from napari_her2.pipelines.layout import journal_header, lay_out, merged, partial_of, read_ahead
 from napari_her2.pipelines.plan import ModelSource, Plan, make_plan, pixel_size, screen_stain
 from napari_her2.pipelines.record import run_facts
 from napari_her2.pipelines.request import PredictRequest
@@ -218,7 +217,7 @@ class _SlideRun:
                     if scored is None:
                         return
                     self._keep(scores, scored)
-                    yield _partial(self.slide_id, scored)
+                    yield partial_of(self.slide_id, scored)
                     now = time.monotonic()
                     speed = (self.tiles_done - done_before) / max(now - started, 1e-6)
                     yield self._progress(speed, self._new_note(scorer))
@@ -239,7 +238,7 @@ class _SlideRun:
             for batch in earlier:
                 scores.add(batch)
             if earlier:
-                yield _partial(self.slide_id, merged(earlier))
+                yield partial_of(self.slide_id, merged(earlier))
         yield self._progress(None, None)
 
     def _keep(self, scores: GroupScores, scored: ScoredBatch) -> None:
@@ -394,7 +393,3 @@ class _SlideRun:
             return None
         path = self.store.heatmap_path(self.plan.names[model_id])
         return path if path.exists() else None
-
-
-def _partial(slide_id: str, batch: ScoredBatch) -> Partial:
-    return Partial(slide_id, batch.cells, batch.probs, batch.failed)
