@@ -472,9 +472,13 @@ def test_a_second_slide_has_its_own_result(desk, tmp_path, slide_path):
     open_slide_in(desk.session, other)
     assert desk.presenter is None
     assert not desk.predict_dock.card.isVisible()
-    desk.viewer.layers.selection.active = desk.session.slides[0].layer
+    first, second = desk.session.slides
+    assert [x.name for x in desk.viewer.layers if x.visible] == [second.layer.name]
+    desk.slide_dock._on_picked(0)
     assert desk.presenter is not None
     assert desk.predict_dock.card.isVisible()
+    shown = [x for x in desk.viewer.layers if x.visible]
+    assert shown == [first.layer, heat(desk)]
 
 
 def test_hidden_overlays_come_back_after_bare_tissue(desk):

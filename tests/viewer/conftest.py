@@ -53,3 +53,5 @@ def real_desk(make_napari_viewer: Callable[..., Any]) -> Iterator[Callable[..., 
     yield make
     for desk in desks:
         desk.session.close()
+    # pytest keeps the factory; it must not keep the windows, whose leaks are looked for next.
+    desks.clear()

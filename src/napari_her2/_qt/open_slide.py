@@ -48,6 +48,8 @@ class OpenSlide:
         Pixel size entered in this window; goes into requests, as the command's ``--mpp`` does.
     stain : str or None
         Stain set by the user; None = as guessed.
+    hidden : list of Layer
+        Layers that were visible when another slide took their place.
     """
 
     slide: Slide
@@ -56,6 +58,7 @@ class OpenSlide:
     survey_error: Exception | None = None
     given_mpp: tuple[float, float] | None = None
     stain: str | None = None
+    hidden: list[Layer] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
     _held: list[Slide] = field(default_factory=list)
 

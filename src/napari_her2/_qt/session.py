@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from napari.settings import get_settings as napari_settings
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_her2._qt import camera
 from napari_her2._qt.layer_order import add_in_order, her2, kind_of
 from napari_her2._qt.open_slide import OpenSlide, Survey, slide_of
 from napari_her2._qt.safe_layers import remove_layers_safely
@@ -117,15 +118,39 @@ class Session(QObject):
             self._active = entry
             self.active_changed.emit()
 
+    def show_only(self, entry: OpenSlide) -> None:
+        """Show one slide and what lies on it; the others come back later as they were.
+
+        Slides share one world, so two of them would lie over each other. Side by side (napari's
+        grid) they do not, and stay.
+        """
+        viewer = self.viewer
+        if viewer is None or viewer.canvas.grid.enabled:
+            return
+        for layer in viewer.layers:
+            owner = self.entry_of(layer)
+            if owner is None:
+                continue
+            hidden = owner.hidden
+            if owner is entry and layer in hidden:
+                hidden.remove(layer)
+                layer.visible = True
+            elif owner is not entry and layer.visible:
+                hidden.append(layer)
+                layer.visible = False
+        self.activate(entry)
+        centre, zoom = camera.frame(viewer, entry, entry.bounds)
+        camera.Flight(self).to(viewer, centre, zoom * 0.95)
+
     def entry_of(self, layer: Layer | None) -> OpenSlide | None:
         """The slide that a layer shows or belongs to."""
         if layer is None:
             return None
-        slide_id = her2(layer).get("slide_id")
         for entry in self.slides:
-            if entry.layer is layer or (slide_id is not None and entry.slide_id == slide_id):
+            if entry.layer is layer:
                 return entry
-        return None
+        slide_id = her2(layer).get("slide_id")
+        return next((e for e in self.slides if e.slide_id == slide_id), None)
 
     def set_mpp(self, entry: OpenSlide, x: float, y: float, *, remember: bool) -> None:
         """Give a slide its pixel size; its layer moves to micrometres.
@@ -175,6 +200,8 @@ class Session(QObject):
         self._start_survey(entry)
         self.slides_changed.emit()
         self.activate(entry)
+        if len(self.slides) > 1:
+            self.show_only(entry)
 
     def _on_layer_inserted(self, event: Any) -> None:
         self._take(event.value)

@@ -41,6 +41,7 @@ class ThemeColours:
     text: QColor
     muted: QColor
     accent: QColor
+    main: QColor
     positive: QColor
     negative: QColor
     error: QColor
@@ -66,6 +67,8 @@ def theme_colours() -> ThemeColours:
         text=text,
         muted=muted,
         accent=colour("current"),
+        # White words on it need 4.5:1; the light theme's accent is too pale for that.
+        main=QColor("#4562C4") if dark else QColor("#2F4FB0"),
         # The status colours are made for white paper: on napari's dark grey they are lifted until
         # lines and marks reach 3:1.
         positive=QColor("#E8706A" if dark else POSITIVE),

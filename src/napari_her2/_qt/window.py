@@ -40,11 +40,16 @@ class WindowKeeper(QObject):
         super().__init__(session)
         self._session = session
         self._docks: list[weakref.ref[QWidget]] = []
-        self._window: QMainWindow | None = None
-        self._shortcuts: list[QShortcut] = []
+        # Weakly: the session lives as long as its viewer, which lives as long as its window.
+        self._window_ref: weakref.ref[QMainWindow] | None = None
         self._front: weakref.ref[QWidget] | None = None
         self.actions = ViewerActions(session)
         self.actions.docks_toggled.connect(self.toggle_docks)
+
+    @property
+    def _window(self) -> QMainWindow | None:
+        window = self._window_ref() if self._window_ref is not None else None
+        return window if window is not None and _alive(window) else None
 
     # docks --------------------------------------------------------------------------------
 
@@ -95,14 +100,13 @@ class WindowKeeper(QObject):
         window = dock.window()
         if self._window is not None or not isinstance(window, QMainWindow):
             return
-        self._window = window
+        self._window_ref = weakref.ref(window)
         window.installEventFilter(self)
         for key in KEYS:
             if key.where == "window":
                 shortcut = QShortcut(QKeySequence(key.keys), window)
                 shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
                 shortcut.activated.connect(getattr(self, key.action))
-                self._shortcuts.append(shortcut)
         if not notice_accepted():
             QTimer.singleShot(0, self._show_notice)
 

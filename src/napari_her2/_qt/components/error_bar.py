@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 from napari_her2._qt.components.labels import line, named, paragraph, small_button
 from napari_her2._qt.style import theme_colours
 from napari_her2._qt.texts import ui
+from napari_her2._qt.theming import follow_theme
 from napari_her2.provenance import software
 
 __all__ = ["DetailsDialog", "ErrorBar"]
@@ -42,6 +43,8 @@ class ErrorBar(QFrame):
         self._error: BaseException | None = None
         self._icon = line("✕", bold=True)
         self._icon.setAlignment(Qt.AlignmentFlag.AlignTop)
+        follow_theme(self, _edge_style)
+        follow_theme(self._icon, _icon_style)
         self._sentence = paragraph()
         self._mend = small_button("")
         self._mend.clicked.connect(lambda: self.mend_requested.emit(self._mend_id))
@@ -79,9 +82,6 @@ class ErrorBar(QFrame):
         mend : (id, text), optional
             Adds the mending button.
         """
-        edge = theme_colours().error.name()
-        self.setStyleSheet(f"#her2-error {{ border: none; border-left: 3px solid {edge}; }}")
-        self._icon.setStyleSheet(f"color: {edge};")
         self._sentence.setText(sentence)
         self._error = error
         self._details.setVisible(error is not None)
@@ -106,6 +106,15 @@ class ErrorBar(QFrame):
     def _show_details(self) -> None:
         if self._error is not None:
             DetailsDialog(self._error, self).exec()
+
+
+def _edge_style() -> str:
+    edge = theme_colours().error.name()
+    return f"#her2-error {{ border: none; border-left: 3px solid {edge}; }}"
+
+
+def _icon_style() -> str:
+    return f"color: {theme_colours().error.name()};"
 
 
 class DetailsDialog(QDialog):

@@ -9,6 +9,7 @@ from qtpy.QtGui import QFontMetrics, QPainter, QPaintEvent, QPen, QResizeEvent
 from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from napari_her2._qt.style import TARGET_PX, theme_colours
+from napari_her2._qt.theming import follow_theme
 
 __all__ = [
     "ElidedLine",
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 _W = TypeVar("_W", bound=QWidget)
+_DOCK_TEXT_PX = 300
 
 
 def named(widget: _W, name: str, tip: str | None = None) -> _W:
@@ -41,21 +43,51 @@ def line(text: str = "", *, muted: bool = False, bold: bool = False) -> QLabel:
         font.setBold(True)
         label.setFont(font)
     if muted:
-        c = theme_colours().muted
-        label.setStyleSheet(f"color: rgba({c.red()},{c.green()},{c.blue()},{c.alpha()});")
+        follow_theme(label, _muted_style)
     return label
 
 
-def paragraph(text: str = "", *, muted: bool = False) -> QLabel:
-    """Text that wraps, never wider than its dock; it can be selected with the mouse."""
-    label = line(text, muted=muted)
-    label.setWordWrap(True)
-    label.setMinimumWidth(1)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    policy.setHeightForWidth(True)
-    label.setSizePolicy(policy)
+def _muted_style() -> str:
+    c = theme_colours().muted
+    return f"color: rgba({c.red()},{c.green()},{c.blue()},{c.alpha()});"
+
+
+class Paragraph(QLabel):
+    """Plain text that wraps and is never wider than its dock; it can be selected."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    def sizeHint(self) -> QSize:
+        """As high as the text is at the width of a dock."""
+        return QSize(_DOCK_TEXT_PX, self.heightForWidth(_DOCK_TEXT_PX))
+
+    def minimumSizeHint(self) -> QSize:
+        """Any width will do; the layout asks for the height that goes with it."""
+        return QSize(40, self.fontMetrics().height())
+
+
+def paragraph(text: str = "", *, muted: bool = False) -> Paragraph:
+    """Text that wraps."""
+    label = Paragraph(text)
+    if muted:
+        follow_theme(label, _muted_style)
     return label
+
+
+def fit_height(window: QWidget, width: int) -> None:
+    """Make a dialog so wide, and as high as its wrapped text then needs."""
+    window.setFixedWidth(width)
+    layout = window.layout()
+    if layout is not None:
+        layout.activate()
+        window.resize(width, layout.totalHeightForWidth(width))
 
 
 def link_button(text: str, tip: str | None = None) -> QPushButton:
@@ -65,13 +97,18 @@ def link_button(text: str, tip: str | None = None) -> QPushButton:
     button.setMinimumHeight(TARGET_PX)
     button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
     button.setAutoDefault(False)
-    button.setStyleSheet(
+    follow_theme(button, link_style)
+    return named(button, text, tip)
+
+
+def link_style() -> str:
+    """Style of a button that looks like a link."""
+    return (
         "QPushButton { background: transparent; border: none; padding: 0px 2px;"
         " text-decoration: underline; }"
         "QPushButton::menu-indicator { image: none; width: 0px; }"
         f"QPushButton:focus {{ border: 1px solid {theme_colours().text.name()}; }}"
     )
-    return named(button, text, tip)
 
 
 def small_button(text: str, tip: str | None = None) -> QPushButton:

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_her2._qt import numbers
-from napari_her2._qt.components.labels import line, named, paragraph, small_button
+from napari_her2._qt.components.labels import fit_height, line, named, paragraph, small_button
 from napari_her2._qt.style import theme_colours
 from napari_her2._qt.texts import ui
 from napari_her2.messages import DEMO_MODEL
@@ -162,13 +162,10 @@ class CardPopover(QFrame):
             layout.addWidget(CardLines(card))
         if any(card.is_demo for card in cards):
             layout.addWidget(paragraph(DEMO_MODEL))
-        self.setFixedWidth(440)
 
     def show_below(self, widget: QWidget) -> None:
         """Show under a widget, kept on its screen."""
-        self.setMaximumHeight(16_777_215)
-        height = self.layout().totalHeightForWidth(440)
-        self.resize(440, max(height, self.sizeHint().height()))
+        fit_height(self, 440)
         corner = widget.mapToGlobal(QPoint(widget.width() - self.width(), widget.height() + 2))
         screen = widget.screen().availableGeometry()
         corner.setX(max(screen.left() + 4, min(corner.x(), screen.right() - self.width() - 4)))

@@ -7,7 +7,7 @@ import os
 from qtpy.QtCore import QSettings
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QLineEdit, QVBoxLayout, QWidget
 
-from napari_her2._qt.components.labels import line, named, paragraph
+from napari_her2._qt.components.labels import fit_height, line, named, paragraph
 from napari_her2._qt.texts import ui
 from napari_her2.messages import FIRST_RUN, NOTICE
 from napari_her2.settings import get_settings
@@ -46,7 +46,6 @@ class NoticeDialog(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(ui("notice_title"))
-        self.setFixedWidth(460)
         notice = paragraph(NOTICE)
         font = notice.font()
         font.setBold(True)
@@ -62,4 +61,5 @@ class NoticeDialog(QDialog):
         layout.setSpacing(10)
         for widget in (notice, paragraph(FIRST_RUN), buddy, self.initials, box):
             layout.addWidget(widget)
+        fit_height(self, 460)
         self.accepted.connect(lambda: accept_notice(self.initials.text()))

@@ -21,6 +21,7 @@ from napari_her2._qt import numbers
 from napari_her2._qt.components.labels import ElidedLine, line, named, paragraph, small_button
 from napari_her2._qt.style import theme_colours
 from napari_her2._qt.texts import ui
+from napari_her2._qt.theming import follow_theme
 
 __all__ = ["Eta", "RunStrip", "StripState", "StripView"]
 
@@ -206,7 +207,7 @@ class RunStrip(QWidget):
         self._patience.setInterval(_STOP_AT_ONCE_AFTER_MS)
         self._patience.timeout.connect(lambda: self.stop_button.setVisible(True))
         self.setTabOrder(self.button, self.cancel_button)
-        self._restyle()
+        follow_theme(self.button, _button_style)
         self._enter(StripState.IDLE)
 
     # setters ------------------------------------------------------------------------------
@@ -305,6 +306,7 @@ class RunStrip(QWidget):
         """The run ended with an error, which the error bar shows."""
         self._enter(StripState.FAILED)
         self._status.setText("")
+        self._status.setVisible(False)
         self.resume_button.setVisible(can_resume)
 
     def set_done(self, seconds: float, tiles: int, unreadable: int = 0) -> None:
@@ -348,6 +350,7 @@ class RunStrip(QWidget):
     def _enter(self, state: StripState) -> None:
         self.state = state
         self._patience.stop()
+        self._status.setVisible(True)
         busy = state in (StripState.STARTING, StripState.RUNNING, StripState.STOPPING)
         self.button.setVisible(not busy)
         self._key.setVisible(not busy)
@@ -366,15 +369,14 @@ class RunStrip(QWidget):
         again = self._changed_while_running and not busy and state is not StripState.IDLE
         self.button.setText(ui("run_again") if again else self._text)
 
-    def _restyle(self) -> None:
-        accent = theme_colours().accent
-        pressed, off = accent.darker(125).name(), theme_colours().primary.name()
-        self.button.setStyleSheet(
-            f"#her2-main-button {{ background: {accent.name()}; color: white; font-weight: bold;"
-            f" border-radius: 4px; padding: 4px 10px; }}"
-            f"#her2-main-button:hover {{ background: {accent.lighter(115).name()}; }}"
-            f"#her2-main-button:pressed {{ background: {pressed}; }}"
-            f"#her2-main-button:focus {{ border: 2px solid {theme_colours().text.name()}; }}"
-            f"#her2-main-button:disabled {{ background: {off};"
-            f" color: {theme_colours().muted.name()}; }}"
-        )
+
+def _button_style() -> str:
+    c = theme_colours()
+    return (
+        f"#her2-main-button {{ background: {c.main.name()}; color: white; font-weight: bold;"
+        " border-radius: 4px; padding: 4px 10px; }"
+        f"#her2-main-button:hover {{ background: {c.main.lighter(115).name()}; }}"
+        f"#her2-main-button:pressed {{ background: {c.main.darker(125).name()}; }}"
+        f"#her2-main-button:focus {{ border: 2px solid {c.text.name()}; }}"
+        f"#her2-main-button:disabled {{ background: {c.primary.name()}; color: {c.text.name()}; }}"
+    )

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QGridLayout, QSizePolicy, QToolButton, QWidget
 
 from napari_her2._qt.components.labels import named
 from napari_her2._qt.style import theme_colours
+from napari_her2._qt.theming import follow_theme
 
 __all__ = ["TileGallery", "to_pixmap"]
 
@@ -59,7 +60,7 @@ class TileGallery(QWidget):
             self._buttons.append(button)
         for column in range(columns):
             layout.setColumnStretch(column, 1)
-        self._restyle()
+        follow_theme(self, _style)
         self.set_tips([])
 
     def __len__(self) -> int:
@@ -105,12 +106,13 @@ class TileGallery(QWidget):
             button.setFixedHeight(side)
             button.setIconSize(QSize(side - 4, side - 4))
 
-    def _restyle(self) -> None:
-        c = theme_colours()
-        self.setStyleSheet(
-            f"QToolButton {{ background: {c.foreground.name()}; border: 2px solid transparent;"
-            " border-radius: 3px; padding: 0px; }"
-            f"QToolButton:hover {{ border-color: {c.primary.lighter(140).name()}; }}"
-            f"QToolButton:checked {{ border-color: {c.accent.name()}; }}"
-            f"QToolButton:focus {{ border-color: {c.text.name()}; }}"
-        )
+
+def _style() -> str:
+    c = theme_colours()
+    return (
+        f"QToolButton {{ background: {c.foreground.name()}; border: 2px solid transparent;"
+        " border-radius: 3px; padding: 0px; }"
+        f"QToolButton:hover {{ border-color: {c.primary.lighter(140).name()}; }}"
+        f"QToolButton:checked {{ border-color: {c.accent.name()}; }}"
+        f"QToolButton:focus {{ border-color: {c.text.name()}; }}"
+    )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import QSettings
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
-from napari_her2._qt.components.labels import line, paragraph
+from napari_her2._qt.components.labels import fit_height, line, paragraph
 from napari_her2._qt.components.model_card import CardLines
 from napari_her2._qt.texts import ui
 from napari_her2.messages import DEMO_MODEL
@@ -60,7 +60,6 @@ class IntroductionDialog(QDialog):
     def __init__(self, cards: Sequence[ModelCard], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(ui("card_first"))
-        self.setFixedWidth(520)
         layout = QVBoxLayout(self)
         layout.setSpacing(8)
         for card in cards:
@@ -74,3 +73,4 @@ class IntroductionDialog(QDialog):
         box.accepted.connect(self.accept)
         box.rejected.connect(self.reject)
         layout.addWidget(box)
+        fit_height(self, 520)

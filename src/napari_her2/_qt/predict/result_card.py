@@ -39,6 +39,7 @@ from napari_her2._qt.predict.map_layers import MapSettings
 from napari_her2._qt.predict.run_state import SORTS
 from napari_her2._qt.style import TARGET_PX, theme_colours
 from napari_her2._qt.texts import ui
+from napari_her2._qt.theming import follow_theme
 from napari_her2.messages import DEMO_MODEL, HER2_FROM_HE
 
 if TYPE_CHECKING:
@@ -176,6 +177,7 @@ class ResultCard(QFrame):
         super().__init__(parent)
         self.setObjectName("her2-result")
         self._rows: list[_BiomarkerRow] = []
+        self._dashed: bool | None = None
         self._title = line(ui("result"), bold=True)
         self._partial = line("", muted=True)
         self._group = QButtonGroup(self)
@@ -187,7 +189,6 @@ class ResultCard(QFrame):
         self.impression = ImpressionPanel()
         self.impression.setVisible(False)
         self._her2 = paragraph(HER2_FROM_HE)
-        self._demo = paragraph(DEMO_MODEL, muted=True)
         self.look_at = LookAtList([(key, ui(f"sort_{key}")) for key in SORTS])
         self.gallery = TileGallery()
         self.map_row = MapRow()
@@ -214,7 +215,6 @@ class ResultCard(QFrame):
         layout.addLayout(self._grid)
         layout.addWidget(self.impression)
         layout.addWidget(self._her2)
-        layout.addWidget(self._demo)
         for widget in (_rule(), self.look_at, self.gallery, _rule(), self.map_row, self.why):
             layout.addWidget(widget)
         layout.addLayout(cursor)
@@ -223,9 +223,9 @@ class ResultCard(QFrame):
 
     def set_frame(self, *, partial: bool, percent: int = 0) -> None:
         """Draw a dashed frame while tiles are missing."""
-        c = theme_colours()
-        edge = f"1px dashed {c.muted.name()}" if partial else f"1px solid {c.foreground.name()}"
-        self.setStyleSheet(f"#her2-result {{ border: {edge}; border-radius: 4px; }}")
+        if partial is not self._dashed:
+            self._dashed = partial
+            follow_theme(self, _dashed_style if partial else _solid_style)
         self._partial.setText(ui("result_partial", percent=percent) if partial else "")
         self._partial.setVisible(partial)
 
@@ -260,8 +260,8 @@ class ResultCard(QFrame):
             with QSignalBlocker(self._group):
                 widgets.radio.setChecked(row.model_id == current)
         self._title.setText(ui("result_demo" if demo else "result"))
+        named(self._title, self._title.text(), DEMO_MODEL if demo else "")
         self._her2.setVisible(her2_from_he)
-        self._demo.setVisible(demo)
         if any(r.partial and r.total for r in rows):
             self._head_number.setText(ui("so_far"))
         else:
@@ -311,5 +311,19 @@ def _rule() -> QFrame:
     rule = QFrame()
     rule.setFrameShape(QFrame.Shape.HLine)
     rule.setFixedHeight(1)
-    rule.setStyleSheet(f"background: {theme_colours().foreground.name()}; border: none;")
+    follow_theme(rule, _rule_style)
     return rule
+
+
+def _rule_style() -> str:
+    return f"background: {theme_colours().foreground.name()}; border: none;"
+
+
+def _dashed_style() -> str:
+    edge = theme_colours().muted.name()
+    return f"#her2-result {{ border: 1px dashed {edge}; border-radius: 4px; }}"
+
+
+def _solid_style() -> str:
+    edge = theme_colours().foreground.name()
+    return f"#her2-result {{ border: 1px solid {edge}; border-radius: 4px; }}"

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_her2._qt import numbers
 from napari_her2._qt.components.error_bar import ErrorBar
-from napari_her2._qt.components.labels import line, named, paragraph, small_button
+from napari_her2._qt.components.labels import fit_height, line, named, paragraph, small_button
 from napari_her2._qt.layer_order import add_in_order, her2, kind_of
 from napari_her2._qt.safe_layers import remove_layers_safely
 from napari_her2._qt.texts import ui
@@ -63,7 +63,6 @@ class MppDialog(QDialog):
         self._session = session
         self._entry = entry
         self.setWindowTitle(ui("mpp_title", name=entry.slide_id))
-        self.setFixedWidth(440)
         stated = entry.slide.mpp
         ask = (
             ui("mpp_ask") if stated is None else ui("mpp_ask_change", mpp=numbers.mpp(stated.mean))
@@ -113,6 +112,7 @@ class MppDialog(QDialog):
         for widget in (self.length, self._length_label):
             widget.setVisible(drawn is not None)
         self.measure.setVisible(drawn is None)
+        fit_height(self, 440)
         self.field.setFocus()
 
     def value(self) -> float | None:

@@ -23,6 +23,7 @@ from napari_her2._qt.components.labels import (
     ElidedLine,
     line,
     link_button,
+    link_style,
     named,
     small_button,
 )
@@ -32,6 +33,7 @@ from napari_her2._qt.slide import actions
 from napari_her2._qt.slide.mpp_dialog import ask_mpp
 from napari_her2._qt.style import AMBER, TARGET_PX
 from napari_her2._qt.texts import ui
+from napari_her2._qt.theming import follow_theme
 from napari_her2._qt.window import adopt_window
 from napari_her2.errors import Her2Error
 
@@ -216,12 +218,7 @@ class SlideWidget(QWidget):
         if unknown == self._marked_unknown:
             return
         self._marked_unknown = unknown
-        self.mpp_button.setStyleSheet(
-            f"QPushButton {{ background: {AMBER}; color: black; border-radius: 3px;"
-            " padding: 2px 8px; }"
-            if unknown
-            else self.stain_button.styleSheet()
-        )
+        follow_theme(self.mpp_button, _amber_style if unknown else link_style)
 
     def _show_stain(self, entry: OpenSlide) -> None:
         survey = entry.survey
@@ -301,7 +298,7 @@ class SlideWidget(QWidget):
         viewer = self.session.viewer
         if viewer is not None:
             viewer.layers.selection.active = entry.layer
-        self.session.activate(entry)
+        self.session.show_only(entry)
 
     def _ask_mpp(self) -> None:
         if self.session.active is not None:
@@ -323,6 +320,13 @@ class SlideWidget(QWidget):
             self.session.show_associated(self.session.active, kind)
         except Her2Error as error:
             tell(error)
+
+
+def _amber_style() -> str:
+    return (
+        f"QPushButton {{ background: {AMBER}; color: black; border-radius: 3px;"
+        " padding: 2px 8px; }"
+    )
 
 
 def _size_text(entry: OpenSlide) -> str:
