@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from napari_her2.layers.colours import colour_map
 from napari_her2.layers.placing import LayerData, common
-from napari_her2.results.heatmap import Heatmap
+
+if TYPE_CHECKING:
+    # Opening a slide must not load the store: it costs tens of megabytes.
+    from napari_her2.results.heatmap import Heatmap
 
 __all__ = ["heatmap_layer"]
 

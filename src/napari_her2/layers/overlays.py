@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -13,8 +13,11 @@ from napari_her2.layers.colours import QC, TISSUE
 from napari_her2.layers.placing import LayerData, common, world_mpp
 from napari_her2.slides.base import Slide
 from napari_her2.tiles.spec import TileGrid
-from napari_her2.tiles.tissue import TissueMask
 from napari_her2.types import BoolMask
+
+if TYPE_CHECKING:
+    # Opening a slide must not load tissue detection: it costs tens of megabytes.
+    from napari_her2.tiles.tissue import TissueMask
 
 __all__ = ["qc_layer", "tissue_layer", "unreadable_layer"]
 

@@ -24,7 +24,7 @@ from napari_her2.slides.base import (
     Slide,
     SlideInfo,
 )
-from napari_her2.slides.cache import new_token, shared_cache
+from napari_her2.slides.cache import forget_slide, new_token
 from napari_her2.slides.identity import Fingerprint, content_key, fingerprint
 from napari_her2.slides.sources import GREY, CachedSource, HalvedSource, StoredSource, TileSource
 
@@ -178,7 +178,7 @@ class BackendSlide(Slide):
         """Give the file back and forget its cached tiles."""
         if not self._closed:
             self._closed = True
-            shared_cache().drop(self._token)
+            forget_slide(self._token)
 
     def content_key(self) -> str:
         """Digest of size, header and directory; see :func:`identity.content_key`."""

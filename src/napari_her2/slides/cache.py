@@ -12,7 +12,7 @@ from typing import Protocol
 
 from napari_her2.settings import get_settings
 
-__all__ = ["CacheStats", "TileCache", "cache_stats", "new_token", "shared_cache"]
+__all__ = ["CacheStats", "TileCache", "cache_stats", "forget_slide", "new_token", "shared_cache"]
 
 _BESIDE = 96 * 2**20
 """What showing a slide takes beside kept tiles, measured in a viewer: OpenSlide and its cache,
@@ -96,35 +96,57 @@ class TileCache:
             return CacheStats(self._bytes, self.limit, len(self._tiles), self._hits, self._misses)
 
 
-_shared: TileCache | None = None
-_shared_lock = threading.Lock()
+_CHEAP_BYTES = 40 * 2**20
+"""Enough for a few screens of tiles that are decoded in a millisecond; half of a smaller cache."""
+
+_caches: dict[bool, TileCache] = {}
+_caches_lock = threading.Lock()
 
 
-def shared_cache() -> TileCache:
-    """Give the cache of this process, made at first use with the limit of the settings.
+def shared_cache(*, cheap: bool = False) -> TileCache:
+    """Give a cache of this process, made at first use with the limit of the settings.
 
     The setting bounds what showing slides may take in all, so a part of it is left for what lies
-    beside this cache.
+    beside the caches.
+
+    Parameters
+    ----------
+    cheap : bool
+        The smaller cache for tiles that are decoded again almost as fast as they are found.
     """
-    global _shared
     budget = get_settings().tile_cache_bytes
     limit = max(budget - _BESIDE, budget // 2)
-    with _shared_lock:
-        if _shared is None or _shared.limit != limit:
-            _shared = TileCache(limit)
-        return _shared
+    small = min(_CHEAP_BYTES, limit // 2)
+    limit = small if cheap else limit - small
+    with _caches_lock:
+        if cheap not in _caches or _caches[cheap].limit != limit:
+            _caches[cheap] = TileCache(limit)
+        return _caches[cheap]
+
+
+def forget_slide(token: int) -> None:
+    """Drop all tiles of one slide."""
+    for cheap in (False, True):
+        shared_cache(cheap=cheap).drop(token)
+
+
+def cache_stats() -> CacheStats:
+    """What the tile caches of the process hold now, taken together."""
+    a, b = (shared_cache(cheap=cheap).stats() for cheap in (False, True))
+    return CacheStats(
+        a.bytes + b.bytes,
+        a.limit + b.limit,
+        a.tiles + b.tiles,
+        a.hits + b.hits,
+        a.misses + b.misses,
+    )
 
 
 def _forget() -> None:
     """Start afresh in a forked process: the parent's lock may be held for ever there."""
-    global _shared, _shared_lock
-    _shared, _shared_lock = None, threading.Lock()
+    global _caches, _caches_lock
+    _caches, _caches_lock = {}, threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
-
-
-def cache_stats() -> CacheStats:
-    """What the shared tile cache holds now."""
-    return shared_cache().stats()

@@ -103,10 +103,20 @@ class CachedSource:
     pooled : bool
         Read the tiles of one window in several threads. Only for the outermost source: a pool
         whose tasks wait for the same pool would stand still.
+    cheap : bool
+        Tiles of this source are decoded fast: they get the smaller cache.
     """
 
-    def __init__(self, source: TileSource, token: int, tile: Size, *, pooled: bool = False) -> None:
-        self.source, self.tile = source, tile
+    def __init__(
+        self,
+        source: TileSource,
+        token: int,
+        tile: Size,
+        *,
+        pooled: bool = False,
+        cheap: bool = False,
+    ) -> None:
+        self.source, self.tile, self.cheap = source, tile, cheap
         self.width, self.height = source.width, source.height
         self._token, self._pooled = token, pooled
 
@@ -118,7 +128,7 @@ class CachedSource:
 
     def tile_at(self, row: int, col: int) -> Pixels:
         """Give one tile, from the cache or read now."""
-        cache = shared_cache()
+        cache = shared_cache(cheap=self.cheap)
         key = (self._token, self.width, self.height, self.tile, row, col)
         kept = cache.get(key)
         if isinstance(kept, _Kept) and kept.until > time.monotonic():
