@@ -40,7 +40,7 @@ def _form(tile: NDArray[np.uint8]) -> list[float]:
 def tiles() -> tuple[NDArray, NDArray, NDArray, NDArray]:
     colour, form, label, group = [], [], [], []
     for seed in range(700, 700 + SCENES):
-        scene = HeScene(seed, 2600.0)
+        scene = HeScene(seed, 2200.0)
         image, labels = scene.render(2.0), scene.label_map(32.0)
         for y in range(0, image.shape[0] - FIELD + 1, STRIDE):
             for x in range(0, image.shape[1] - FIELD + 1, STRIDE):
@@ -65,6 +65,7 @@ def _auc(features: NDArray, positive: NDArray, group: NDArray) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize("index", range(3), ids=BIOMARKERS)
 def test_mean_colour_does_not_tell_the_status_but_form_does(tiles, index: int) -> None:
     colour, form, label, group = tiles
