@@ -24,9 +24,9 @@ def main() -> int:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else root / "sample_data"
     folder.mkdir(parents=True, exist_ok=True)
     he = {
-        "he-er-positive": (9_000_001, {"ER": True, "PR": True, "HER2": False}),
+        "he-er-positive": (9_000_031, {"ER": True, "PR": True, "HER2": False}),
         "he-her2-positive": (9_000_002, {"ER": False, "PR": False, "HER2": True}),
-        "he-triple-negative": (9_000_003, {"ER": False, "PR": False, "HER2": False}),
+        "he-triple-negative": (9_000_021, {"ER": False, "PR": False, "HER2": False}),
     }
     for name, (seed, statuses) in he.items():
         report(

@@ -171,7 +171,7 @@ def display_levels(slide: Slide) -> list[DisplayLevel]:
         if k and max(level.width, level.height) < _SMALLEST:
             break
         if k >= stored:
-            sources.append(_cached(HalvedSource(_finer(sources)), token, VIRTUAL_TILE))
+            sources.append(_cached(HalvedSource(sources[-1]), token, VIRTUAL_TILE))
             continue
         if sources:
             _fill_between(sources, level.width, level.height, token)
@@ -195,17 +195,7 @@ def _cached(source: TileSource, token: int, tile: Size) -> CachedSource:
 def _fill_between(sources: list[CachedSource], width: int, height: int, token: int) -> None:
     """Add halved levels until the next stored one is within a factor of 2.5."""
     while max(sources[-1].width / width, sources[-1].height / height) > _STEP:
-        sources.append(_cached(HalvedSource(_finer(sources)), token, VIRTUAL_TILE))
-
-
-def _finer(sources: list[CachedSource]) -> TileSource:
-    """What a halved level is made from: tiles that decode fast are not kept for it.
-
-    The first view of a slide is made from a whole stored level; keeping that level's tiles too
-    would take four times the memory of what is shown, and they are decoded again in no time.
-    """
-    last = sources[-1]
-    return last.source if last.cheap else last
+        sources.append(_cached(HalvedSource(sources[-1]), token, VIRTUAL_TILE))
 
 
 def _chunk(tile: Size) -> Size:
