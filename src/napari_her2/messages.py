@@ -94,8 +94,7 @@ MESSAGES: Final[dict[str, str]] = {
         "source, say so with --yes."
     ),
     "unknown_model": (
-        "No model called {name} is installed: choose one of {available}, or add one with "
-        "“Models…”."
+        "No model called {name} is installed: choose one of {available}, or add one with “Models…”."
     ),
     "not_model": (
         "{name} is not a model ({reason}): choose a folder or zip with card.json and "
