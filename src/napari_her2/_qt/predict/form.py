@@ -222,6 +222,10 @@ class PredictFormPanel(QWidget):
         for name, box in self._boxes.items():
             box.setChecked(name in biomarkers and box.isEnabled())
 
+    def choose_step(self, px: int | None) -> None:
+        """Choose a step in model pixels; None = as the model has it."""
+        self._step.setCurrentIndex(max(0, self._step.findData(px)))
+
     def form(self) -> PredictForm:
         """The form as filled in."""
         where = ("whole", "view", "region")[max(0, self._where.checkedId())]
