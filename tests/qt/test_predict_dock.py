@@ -281,6 +281,17 @@ def test_one_model_failing_leaves_the_others(qtbot, slide_path):
     desk.close()
 
 
+def test_what_else_is_known_of_a_result_stands_in_the_card(qtbot, slide_path):
+    desk = Desk(qtbot, BiomarkerRegistry(fake_model("dab-er", "ER", stain="H-DAB")))
+    desk.open(slide_path)
+    desk.predict_dock.form.offer_run_anyway(True)
+    desk.predict_dock.form.run_anyway.setChecked(True)
+    desk.run()
+    assert desk.predict_dock.card.warnings.startswith("⚠ ")
+    assert "H-DAB" in desk.predict_dock.card.warnings
+    desk.close()
+
+
 def test_hover_and_click_tell_three_probabilities(desk):
     desk.run()
     presenter = desk.presenter

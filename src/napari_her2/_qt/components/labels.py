@@ -15,6 +15,7 @@ __all__ = [
     "ElidedLine",
     "InfoButton",
     "fold_button",
+    "heading",
     "line",
     "link_button",
     "named",
@@ -78,6 +79,15 @@ def paragraph(text: str = "", *, muted: bool = False) -> Paragraph:
     label = Paragraph(text)
     if muted:
         follow_theme(label, _muted_style)
+    return label
+
+
+def heading(text: str) -> Paragraph:
+    """A bold line that may wrap."""
+    label = Paragraph(text)
+    font = label.font()
+    font.setBold(True)
+    label.setFont(font)
     return label
 
 

@@ -17,7 +17,14 @@ from qtpy.QtWidgets import (
 )
 
 from napari_her2._qt import numbers
-from napari_her2._qt.components.labels import fit_height, line, named, paragraph, small_button
+from napari_her2._qt.components.labels import (
+    fit_height,
+    heading,
+    line,
+    named,
+    paragraph,
+    small_button,
+)
 from napari_her2._qt.style import theme_colours
 from napari_her2._qt.texts import ui
 from napari_her2.messages import DEMO_MODEL
@@ -28,6 +35,8 @@ __all__ = [
     "CardPopover",
     "card_lines",
     "card_summary",
+    "names_of",
+    "shared_lines",
     "shared_summary",
     "status_text",
 ]
@@ -75,8 +84,16 @@ def status_text(card: ModelCard) -> str:
     return ui(ids[card.status])
 
 
-def card_lines(card: ModelCard) -> list[tuple[str, str]]:
-    """The six lines of a card: head and text."""
+def card_lines(card: ModelCard, figures: int = 2) -> list[tuple[str, str]]:
+    """The six lines of a card: head and text.
+
+    Parameters
+    ----------
+    card : ModelCard
+        The card.
+    figures : int
+        How many of its validation figures to tell.
+    """
     return [
         (
             ui("card_made"),
@@ -88,7 +105,7 @@ def card_lines(card: ModelCard) -> list[tuple[str, str]]:
             ),
         ),
         (ui("card_trained"), card.training_data or ui("card_unsaid")),
-        (ui("card_checked"), _figures(card.validation)),
+        (ui("card_checked"), _figures(card.validation[:figures])),
         (ui("card_good"), card.good_at or ui("card_unsaid")),
         (ui("card_weak"), card.weak_at or ui("card_unsaid")),
         (ui("card_status"), status_text(card)),
@@ -99,7 +116,7 @@ def _figures(validation: tuple[Validation, ...]) -> str:
     if not validation:
         return ui("card_unchecked")
     lines = []
-    for v in validation[:2]:
+    for v in validation:
         slots = {
             "metric": v.metric,
             "value": numbers.probability(v.value),
@@ -112,32 +129,68 @@ def _figures(validation: tuple[Validation, ...]) -> str:
             lines.append(ui("card_figure_bare", **slots))
         else:
             low, high = (numbers.probability(x) for x in v.ci95)
-            lines.append(ui("card_figure", low=low, high=high, **slots))
+            span = f"{low} – {high}" if ">" in high or "<" in low else f"{low}–{high}"
+            lines.append(ui("card_figure", span=span, **slots))
     return "; ".join(lines)
 
 
-class CardLines(QWidget):
-    """The six lines as a table."""
+def shared_lines(cards: Sequence[ModelCard]) -> list[tuple[str, str]]:
+    """The six lines of several cards: what they share once, what differs by name.
 
-    def __init__(self, card: ModelCard, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    cards : sequence of ModelCard
+        At least one.
+    """
+    tables = [card_lines(c, figures=2 if len(cards) == 1 else 1) for c in cards]
+    lines = []
+    for i, (head, first) in enumerate(tables[0]):
+        texts = [table[i][1] for table in tables]
+        if all(text == first for text in texts):
+            lines.append((head, first))
+        else:
+            named_texts = (f"{_label(c)}: {t}" for c, t in zip(cards, texts, strict=True))
+            lines.append((head, "\n".join(named_texts)))
+    return lines
+
+
+def _label(card: ModelCard) -> str:
+    return card.biomarker or card.name
+
+
+class CardLines(QWidget):
+    """The six lines of one or several models as a table.
+
+    Parameters
+    ----------
+    *cards : ModelCard
+        At least one.
+    """
+
+    def __init__(self, *cards: ModelCard, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(10)
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(1, 1)
-        for row, (head, text) in enumerate(card_lines(card)):
+        for row, (head, text) in enumerate(shared_lines(cards)):
             grid.addWidget(line(head, muted=True), row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(paragraph(text), row, 1)
 
 
+def names_of(cards: Sequence[ModelCard]) -> str:
+    """Names and versions in one line, each once."""
+    return " · ".join(dict.fromkeys(f"{c.name} {c.version}" for c in cards))
+
+
 class CardPopover(QFrame):
-    """Cards of the models ticked, below the button that asked for them; Esc or a click closes it.
+    """Card of the models ticked, below the button that asked for it; Esc or a click closes it.
 
     Parameters
     ----------
     cards : list of ModelCard
-        One block each.
+        At least one.
     """
 
     def __init__(self, cards: list[ModelCard], parent: QWidget | None = None) -> None:
@@ -150,22 +203,22 @@ class CardPopover(QFrame):
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 10, 12, 10)
+        layout.addWidget(heading(names_of(cards)))
+        layout.addWidget(CardLines(*cards))
+        buttons = QHBoxLayout()
         for card in cards:
-            head = QHBoxLayout()
-            head.addWidget(line(f"{card.name} {card.version}", bold=True))
-            head.addStretch()
-            full = small_button(ui("card_full"))
-            named(full, f"{ui('card_full')}: {card.name}")
+            full = small_button(ui("card_full_of", name=_label(card)))
             full.clicked.connect(lambda _=False, card=card: FullCard(card, self).exec())
-            head.addWidget(full)
-            layout.addLayout(head)
-            layout.addWidget(CardLines(card))
+            buttons.addWidget(full)
+        buttons.addStretch()
+        layout.addLayout(buttons)
         if any(card.is_demo for card in cards):
             layout.addWidget(paragraph(DEMO_MODEL))
+        layout.addStretch()
 
     def show_below(self, widget: QWidget) -> None:
         """Show under a widget, kept on its screen."""
-        fit_height(self, 440)
+        fit_height(self, 460)
         corner = widget.mapToGlobal(QPoint(widget.width() - self.width(), widget.height() + 2))
         screen = widget.screen().availableGeometry()
         corner.setX(max(screen.left() + 4, min(corner.x(), screen.right() - self.width() - 4)))

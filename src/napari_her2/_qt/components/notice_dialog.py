@@ -7,7 +7,7 @@ import os
 from qtpy.QtCore import QSettings
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QLineEdit, QVBoxLayout, QWidget
 
-from napari_her2._qt.components.labels import fit_height, line, named, paragraph
+from napari_her2._qt.components.labels import fit_height, heading, line, named, paragraph
 from napari_her2._qt.texts import ui
 from napari_her2.messages import FIRST_RUN, NOTICE
 from napari_her2.settings import get_settings
@@ -46,10 +46,6 @@ class NoticeDialog(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(ui("notice_title"))
-        notice = paragraph(NOTICE)
-        font = notice.font()
-        font.setBold(True)
-        notice.setFont(font)
         self.initials = named(QLineEdit(), ui("notice_reader"))
         self.initials.setMaxLength(12)
         buddy: QLabel = line(ui("notice_reader"))
@@ -59,7 +55,8 @@ class NoticeDialog(QDialog):
         box.accepted.connect(self.accept)
         layout = QVBoxLayout(self)
         layout.setSpacing(10)
-        for widget in (notice, paragraph(FIRST_RUN), buddy, self.initials, box):
+        for widget in (heading(NOTICE), paragraph(FIRST_RUN), buddy, self.initials, box):
             layout.addWidget(widget)
+        layout.insertStretch(layout.count() - 1)
         fit_height(self, 460)
         self.accepted.connect(lambda: accept_notice(self.initials.text()))

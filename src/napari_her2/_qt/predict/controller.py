@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari.utils import progress
+from napari.utils.notifications import show_info
 from qtpy.QtCore import QObject, Signal
 
 from napari_her2._qt.components.run_strip import StripState, StripView
@@ -32,7 +33,6 @@ from napari_her2.pipelines.events import (
     Progress,
     Started,
 )
-from napari_her2.settings import LOGGER
 
 if TYPE_CHECKING:
     from napari_her2._qt.open_slide import OpenSlide
@@ -284,7 +284,7 @@ class PredictController(QObject):
     def _on_progress(self, event: Progress) -> None:
         self._last_progress = event
         if event.message:
-            LOGGER.info("run says: %s", event.message)
+            show_info(event.message)
         if self._session.runner.stopping:
             return
         if event.stage == "scoring" and event.total:
@@ -375,7 +375,7 @@ class PredictController(QObject):
         for entry in self._session.slides:
             presenter: ResultPresenter | None = entry.extra.get("predict")
             if presenter is not None and presenter.card is not None:
-                shown |= presenter.card.is_demo and self.map.visible
+                shown |= presenter.card.is_demo and presenter.layers.any_shown
         self._session.show_demo_mark(shown)
 
     def _close_activity(self) -> None:

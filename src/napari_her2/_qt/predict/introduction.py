@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from qtpy.QtCore import QSettings
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
-from napari_her2._qt.components.labels import fit_height, line, paragraph
-from napari_her2._qt.components.model_card import CardLines
+from napari_her2._qt.components.labels import fit_height, heading, paragraph
+from napari_her2._qt.components.model_card import CardLines, names_of
 from napari_her2._qt.texts import ui
 from napari_her2.messages import DEMO_MODEL
 from napari_her2.models.card import ModelCard
@@ -62,11 +62,11 @@ class IntroductionDialog(QDialog):
         self.setWindowTitle(ui("card_first"))
         layout = QVBoxLayout(self)
         layout.setSpacing(8)
-        for card in cards:
-            layout.addWidget(line(f"{card.name} {card.version}", bold=True))
-            layout.addWidget(CardLines(card))
+        layout.addWidget(heading(names_of(cards)))
+        layout.addWidget(CardLines(*cards))
         if any(c.is_demo for c in cards):
             layout.addWidget(paragraph(DEMO_MODEL))
+        layout.addStretch()
         box = QDialogButtonBox()
         box.addButton(ui("card_go"), QDialogButtonBox.ButtonRole.AcceptRole)
         box.addButton(ui("cancel"), QDialogButtonBox.ButtonRole.RejectRole)

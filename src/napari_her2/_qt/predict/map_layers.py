@@ -92,6 +92,11 @@ class MapLayers(QObject):
         """Model whose map is the one shown."""
         return self._current
 
+    @property
+    def any_shown(self) -> bool:
+        """Whether a map can be seen."""
+        return any(layer.visible for layer in self._maps.values())
+
     def choose(self, model_id: str) -> None:
         """Show this model's map and no other."""
         self._current = model_id
@@ -233,6 +238,9 @@ class MapLayers(QObject):
         kwargs["visible"] = self.settings.visible and model_id == self._current
         layer = Image(data, **kwargs)
         layer.contrast_limits_range = (0.0, 1.0)
+        layer.colorbar.size = (14, 110)
+        layer.colorbar.font_size = 9
+        layer.colorbar.visible = True
         self._maps[model_id] = layer
         add_in_order(viewer, layer)
 

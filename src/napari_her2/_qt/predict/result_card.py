@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
@@ -189,15 +189,18 @@ class ResultCard(QFrame):
         self.impression = ImpressionPanel()
         self.impression.setVisible(False)
         self._her2 = paragraph(HER2_FROM_HE)
+        self._warnings = paragraph()
+        self._warnings.setVisible(False)
         self.look_at = LookAtList([(key, ui(f"sort_{key}")) for key in SORTS])
         self.gallery = TileGallery()
         self.map_row = MapRow()
         self.why = WhyPanel()
         self._cursor_head = line(ui("under_cursor"), muted=True)
         self._cursor = ElidedLine()
-        cursor = QHBoxLayout()
+        cursor = QVBoxLayout()
+        cursor.setSpacing(0)
         cursor.addWidget(self._cursor_head)
-        cursor.addWidget(self._cursor, 1)
+        cursor.addWidget(self._cursor)
         self.report = small_button(ui("report"), ui("report_tip"))
         self.report.clicked.connect(self.report_requested)
         self.folder = small_button(ui("folder"), ui("folder_tip"))
@@ -215,6 +218,7 @@ class ResultCard(QFrame):
         layout.addLayout(self._grid)
         layout.addWidget(self.impression)
         layout.addWidget(self._her2)
+        layout.addWidget(self._warnings)
         for widget in (_rule(), self.look_at, self.gallery, _rule(), self.map_row, self.why):
             layout.addWidget(widget)
         layout.addLayout(cursor)
@@ -266,6 +270,16 @@ class ResultCard(QFrame):
             self._head_number.setText(ui("so_far"))
         else:
             self._head_number.setText("")
+
+    def set_warnings(self, sentences: Sequence[str]) -> None:
+        """What else should be known of this result, one line each."""
+        self._warnings.setText("\n".join(f"⚠ {s}" for s in sentences))
+        self._warnings.setVisible(bool(sentences))
+
+    @property
+    def warnings(self) -> str:
+        """The warnings shown."""
+        return str(self._warnings.text())
 
     def set_cursor(self, text: str) -> None:
         """Tell what lies under the cursor."""

@@ -300,6 +300,7 @@ class PredictWidget(DockBody):
             hidden=[model_id for model_id, _ in self._waiting()],
         )
         self.card.impression.ask(self._waiting())
+        self.card.set_warnings([str(w) for w in run.document.get("warnings", ())])
         percent = int(100 * run.n_done / run.n_total) if run.n_total else 0
         self.card.set_frame(partial=not run.complete, percent=percent)
         stored = run.run_dir is not None and run.complete
