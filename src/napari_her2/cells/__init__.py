@@ -1,0 +1,1 @@
+"""Cells: found, measured, classified."""

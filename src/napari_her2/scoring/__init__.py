@@ -1,0 +1,1 @@
+"""Pure numbers: from cell classes and probabilities to scores, calls and agreement."""
