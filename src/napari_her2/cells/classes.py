@@ -41,7 +41,7 @@ SCORE_OF: Final[Mapping[str, IhcScore]] = {
 }
 
 NUCLEAR_CLASSES: Final = ("negative", "weak", "moderate", "strong", "artefact")
-"""Classes of nuclear IHC (ER, PR, Ki67): intensity of the nucleus; all but the first are positive."""
+"""Classes of nuclear IHC (ER, PR, Ki67): intensity of the nucleus; weak to strong are positive."""
 
 NUCLEUS_CLASS: Final = "nucleus"
 """The one class of cells that were found but not classified (H&E)."""

@@ -66,7 +66,7 @@ class CellTable:
     @property
     def class_names(self) -> NDArray[np.str_]:
         """Name of each cell's class, shape (n,)."""
-        return np.array(self.classes)[self.columns["class"]]
+        return np.asarray(np.array(self.classes)[self.columns["class"]], np.str_)
 
     def counts(self) -> dict[str, int]:
         """Number of cells of each class."""

@@ -45,5 +45,5 @@ def test_columns_are_of_one_length():
 
 def test_classes_are_the_seven_of_the_paper_in_the_order_of_their_keys():
     assert len(CELL_CLASSES) == 7
-    assert TUMOUR_CLASSES == tuple(SCORE_OF)
+    assert tuple(SCORE_OF) == TUMOUR_CLASSES
     assert set(CELL_CLASSES) <= set(QUPATH_NAMES)
