@@ -12,10 +12,17 @@ if TYPE_CHECKING:
 
     from napari_her2.models.card import ModelCard
 
-__all__ = ["ARCHITECTURES", "build_network", "expected_shapes"]
+__all__ = ["ARCHITECTURES", "TABLE_ARCHITECTURES", "build_network", "expected_shapes"]
 
-ARCHITECTURES = ("inception_v3",)
-"""Names a card's ``architecture`` may hold; TorchScript folders need none of them."""
+ARCHITECTURES = ("inception_v3", "paper-466283", "rgb-7")
+"""Networks a card's ``architecture`` may name; TorchScript folders need none of them."""
+
+TABLE_ARCHITECTURES = ("linear-svm", "random-forest")
+"""What a card may name beside networks: classifiers of cells from measured features."""
+
+_MAX_FEATURES = 256
+_MAX_TREES = 5000
+_MAX_NODES = 50_000_000
 
 
 def build_network(card: ModelCard, *, meta: bool = False) -> nn.Module:
@@ -38,6 +45,8 @@ def build_network(card: ModelCard, *, meta: bool = False) -> nn.Module:
     if card.architecture not in ARCHITECTURES:
         reason = f"architecture {card.architecture[:40]!r} is unknown"
         raise BadModelError("bad_weights", model=card.id, reason=reason)
+    if card.architecture != "inception_v3":
+        return _cell_network(card, meta)
     options = _inception_options(card.id, card.tile_model)
     with torch.device("meta" if meta else "cpu"):
         from napari_her2.models.networks.inception import InceptionV3
@@ -46,9 +55,51 @@ def build_network(card: ModelCard, *, meta: bool = False) -> nn.Module:
 
 
 def expected_shapes(card: ModelCard) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the state dict that a card's architecture needs."""
+    """Names and shapes of the arrays that a card's architecture needs."""
+    if card.architecture in TABLE_ARCHITECTURES:
+        return _table_shapes(card)
     network = build_network(card, meta=True)
     return {name: tuple(t.shape) for name, t in network.state_dict().items()}
+
+
+def _cell_network(card: ModelCard, meta: bool) -> nn.Module:
+    import torch
+
+    from napari_her2.models.networks.cell_convnet import CELL_NETWORKS, CROP_PX, CellConvNet
+
+    shape = CELL_NETWORKS[card.architecture]
+    if (card.num_classes, card.patch_size_pixels) != (shape.used, CROP_PX):
+        reason = f"it must have {shape.used} classes and crops of {CROP_PX} px"
+        raise BadModelError("bad_weights", model=card.id, reason=reason)
+    extra = card.tile_model.get("extra_features", ())
+    at = card.tile_model.get("extra_at", "hidden")
+    if not isinstance(extra, list | tuple) or len(extra) > 64 or at not in ("hidden", "output"):
+        raise BadModelError("bad_weights", model=card.id, reason="its extra features are wrong")
+    with torch.device("meta" if meta else "cpu"):
+        return CellConvNet(shape, len(extra), at)
+
+
+def _table_shapes(card: ModelCard) -> dict[str, tuple[int, ...]]:
+    features = card.tile_model.get("features", ())
+    if not isinstance(features, list | tuple) or not 1 <= len(features) <= _MAX_FEATURES:
+        raise BadModelError("bad_weights", model=card.id, reason="its list of features is wrong")
+    k, n = card.num_classes, len(features)
+    if card.architecture == "linear-svm":
+        return {"coefficients": (k, n), "intercepts": (k,), "mean": (n,), "scale": (n,)}
+    try:
+        trees, nodes, splits, leaves = (
+            int(card.tile_model[name]) for name in ("trees", "nodes", "splits", "leaf_kinds")
+        )
+    except (KeyError, TypeError, ValueError):
+        trees = nodes = splits = leaves = 0
+    # Numbers of a stranger's card decide how much memory is asked for.
+    sound = 1 <= trees <= _MAX_TREES and trees <= nodes <= _MAX_NODES and 0 <= splits < nodes
+    if not sound or not 1 <= leaves <= 65_535:
+        raise BadModelError("bad_weights", model=card.id, reason="its number of trees is wrong")
+    return {
+        "feature": (nodes,), "link": (nodes,), "threshold": (splits,),
+        "tree_size": (trees,), "leaf_share": (leaves, k),
+    }  # fmt: skip
 
 
 def _inception_options(name: str, tile_model: Mapping[str, Any]) -> dict[str, float]:

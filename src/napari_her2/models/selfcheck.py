@@ -44,11 +44,13 @@ def check_arch() -> list[Check]:
     -------
     list of Check
         Inception-V3 (torchvision's published parameter counts; 35.0 GFLOP network of P1 and P4),
-        its shapes at 512 px, and the lengths of P1's stage-2 vectors. Built without memory for
-        weights, so it takes well under a second after torch is imported.
+        its shapes at 512 px, the lengths of P1's stage-2 vectors, and the two readings of P2's
+        cell network (466,283 as printed; 466,007 from RGB with seven outputs). Built without
+        memory for weights, so it takes well under a second after torch is imported.
     """
     import torch
 
+    from napari_her2.models.networks.cell_convnet import CELL_NETWORKS, CellConvNet
     from napari_her2.models.networks.inception import InceptionV3
 
     with torch.device("meta"):
@@ -70,6 +72,14 @@ def check_arch() -> list[Check]:
         _exact("P1 stage 1 Mixed_7c at 512 px", [1, 2048, 14, 14], list(features.shape)),
         _exact("P1 stage 1 output at 512 px", [2, 3], list(logits.shape)),
     ]
+    for name, published in (("paper-466283", 466_283), ("rgb-7", 466_007)):
+        with torch.device("meta"):
+            cells = CellConvNet(CELL_NETWORKS[name]).eval()
+            scored = cells(torch.empty(2, CELL_NETWORKS[name].channels, 44, 44))
+        checks.append(_exact(f"P2 cell network parameters, {name}", published, parameters(cells)))
+        shape = CELL_NETWORKS[name]
+        what = f"P2 cell network output at 44 px, {shape.channels} channels"
+        checks.append(_exact(what, [2, shape.outputs], list(scored.shape)))
     for biomarker, expected in (("ER", 11), ("PR", 11), ("HER2", 15)):
         bins = int(P1_STAGE2[biomarker]["bins"])
         zeros = (0.0,) * (1 + 2 * bins)
