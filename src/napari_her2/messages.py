@@ -200,6 +200,9 @@ MESSAGES: Final[dict[str, str]] = {
     ),
     "usage": "{detail}",
     # viewer
+    "window_busy": (
+        "Another run is going on in this window: wait until it ends, or cancel it first."
+    ),
     "view_closed": "View closed; the result is kept (Slide > Results).",
     "flat_slide": "Slides are flat: press Ctrl+Y again to return to 2D.",
     "keys_two": "Scores are set in Review or on the Cells layer.",

@@ -397,7 +397,7 @@ def test_this_view_and_a_drawn_region_become_level0_pixels(desk):
     desk.viewer.canvas.size = (400, 600)
     camera.center = (512.0 - 0.25, 768.0 - 0.25)
     camera.zoom = 1.0
-    form._where.button(1).setChecked(True)
+    form.where.choose("view")
     desk.run()
     roi = desk.requests[0].roi
     assert (roi.x, roi.y, roi.width, roi.height) == (936, 624, 1200, 800)

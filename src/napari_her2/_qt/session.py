@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_her2._qt.predict.controller import PredictController
+    from napari_her2._qt.score.controller import ScoreController
     from napari_her2._qt.window import WindowKeeper
 
 __all__ = ["Session", "results_folder", "sentence_of", "session_of", "tell", "unwrap"]
@@ -82,7 +83,8 @@ class Session(QObject):
         self.thumbnails = BackgroundCalls(self)
         self._predict: PredictController | None = None
         self.keeper: WindowKeeper | None = None
-        self._demo_shown = False
+        self._score: ScoreController | None = None
+        self._demos: set[str] = set()
         self._closed = False
         viewer.layers.events.inserted.connect(self._on_layer_inserted)
         viewer.layers.events.removed.connect(self._on_layer_removed)
@@ -104,6 +106,15 @@ class Session(QObject):
 
             self._predict = PredictController(self)
         return self._predict
+
+    @property
+    def score(self) -> ScoreController:
+        """The one owner of cell scoring in this window."""
+        if self._score is None:
+            from napari_her2._qt.score.controller import ScoreController
+
+            self._score = ScoreController(self)
+        return self._score
 
     # slides -------------------------------------------------------------------------------
 
@@ -283,12 +294,23 @@ class Session(QObject):
 
     # window -------------------------------------------------------------------------------
 
-    def show_demo_mark(self, shown: bool) -> None:
-        """Say on the picture that a demo model's result is visible."""
-        self._demo_shown = shown
+    def show_demo_mark(self, shown: bool, whose: str) -> None:
+        """Say on the picture that a demo model's result is visible.
+
+        Parameters
+        ----------
+        shown : bool
+            Whether it is.
+        whose : str
+            Which dock's result; the others' are remembered.
+        """
+        (self._demos.add if shown else self._demos.discard)(whose)
+        self._write_overlay()
+
+    def _write_overlay(self) -> None:
         viewer = self.viewer
         if viewer is not None:
-            viewer.canvas.overlays.text.text = ui("overlay_demo" if shown else "overlay")
+            viewer.canvas.overlays.text.text = ui("overlay_demo" if self._demos else "overlay")
 
     def _dress_window(self) -> None:
         viewer = self.viewer
@@ -299,7 +321,7 @@ class Session(QObject):
         overlays.scale_bar.position = "bottom_right"
         overlays.text.position = "bottom_left"
         overlays.text.visible = True
-        self.show_demo_mark(self._demo_shown)
+        self._write_overlay()
         _slice_beside(viewer, True)
 
     def _undress_window(self) -> None:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari.utils import progress
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QObject, Signal
 
 from napari_her2._qt.components.run_strip import StripState, StripView
 from napari_her2._qt.predict.map_layers import MapSettings
-from napari_her2._qt.predict.mending import mend_of
 from napari_her2._qt.predict.presenter import ResultPresenter
-from napari_her2._qt.predict.rates import remember_rate
 from napari_her2._qt.predict.request_form import PredictForm, to_request
 from napari_her2._qt.predict.run_state import RunState
 from napari_her2._qt.predict.services import PredictServices
 from napari_her2._qt.predict.strip_views import cancelled_view, done_view
-from napari_her2._qt.session import results_folder, sentence_of, tell
-from napari_her2._qt.task_runner import TaskEnd
+from napari_her2._qt.rates import remember_rate
+from napari_her2._qt.run_controller import RunController
+from napari_her2._qt.session import results_folder, tell
+from napari_her2._qt.task_runner import MakeStream, TaskEnd
 from napari_her2._qt.texts import ui
 from napari_her2.errors import DiskFullError, Her2Error, ModelNotFoundError, UsageError
 from napari_her2.models.card import ModelCard
@@ -28,7 +26,6 @@ from napari_her2.models.protocols import SlideAggregator
 from napari_her2.pipelines.events import (
     CancelToken,
     Event,
-    Outcome,
     Partial,
     Progress,
     Started,
@@ -39,65 +36,22 @@ if TYPE_CHECKING:
     from napari_her2._qt.session import Session
     from napari_her2.results.stored import StoredRun
 
-__all__ = ["ErrorView", "PredictController"]
+__all__ = ["PredictController"]
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorView:
-    """What the error bar shows.
-
-    Attributes
-    ----------
-    mend : (id, text) or None
-        The button that mends it.
-    """
-
-    sentence: str
-    error: BaseException | None = None
-    mend: tuple[str, str] | None = None
-
-
-class PredictController(QObject):
-    """Owns the run of a window and the results on its slides.
-
-    Signals
-    -------
-    strip_changed(StripView), error_changed(ErrorView or None)
-        What the strip and the error bar show.
-    presenter_changed()
-        Another result is the one the dock shows; see :attr:`presenter`.
-    runs_changed()
-        A run was stored.
-    cursor_changed(str)
-        What lies under the cursor.
-    """
-
-    strip_changed = Signal(object)
-    error_changed = Signal(object)
-    presenter_changed = Signal()
-    runs_changed = Signal()
-    cursor_changed = Signal(str)
+class PredictController(RunController):
+    """Owns the predictions of a window and the results on its slides."""
 
     def __init__(self, session: Session, services: PredictServices | None = None) -> None:
-        super().__init__(session)
-        self._session = session
+        super().__init__(session, "dock_predict")
         self.services = services or PredictServices()
         self.map = MapSettings()
-        self.strip = StripView()
-        self.error: ErrorView | None = None
         self._form: PredictForm | None = None
         self._entry: OpenSlide | None = None
         self._live: ResultPresenter | None = None
         self._fresh = False
         self._names = ""
-        self._outcome: Outcome | None = None
-        self._last_progress: Progress | None = None
-        self._activity: Any = None
         self._stored: StoredRun | None = None
-        session.runner.received.connect(self._on_received)
-        session.runner.finished.connect(self._on_finished)
-        session.active_changed.connect(self._on_active_changed)
-        session.closing.connect(self._close_activity)
 
     # what is shown ------------------------------------------------------------------------
 
@@ -106,16 +60,6 @@ class PredictController(QObject):
         """The result on the active slide."""
         entry = self._session.active
         return None if entry is None else entry.extra.get("predict")
-
-    @property
-    def running(self) -> bool:
-        """Whether a run is going on."""
-        return self._session.runner.running
-
-    @property
-    def live_tiles(self) -> int:
-        """Tiles done by the run that is going on."""
-        return self._last_progress.done if self.running and self._last_progress else 0
 
     def cards(self) -> dict[str, ModelCard | None]:
         """The models that ER, PR and HER2 mean here; None where there is none."""
@@ -128,10 +72,9 @@ class PredictController(QObject):
                 found[biomarker] = None
         return found
 
-    def stored_runs(self, entry: OpenSlide) -> list[StoredRun]:
-        """Complete runs of a slide that are kept, newest first."""
+    def _find_runs(self, entry: OpenSlide) -> list[StoredRun]:
         runs = self.services.find_runs(results_folder(), entry.slide_id)
-        return [r for r in reversed(runs) if r.complete]
+        return [r for r in runs if r.record.get("kind", "predict") == "predict"]
 
     # running ------------------------------------------------------------------------------
 
@@ -143,7 +86,7 @@ class PredictController(QObject):
         bool
             Whether it started; if not, the error bar says why.
         """
-        if self.running:
+        if self.running or self._refuse_while_busy():
             return False
         self._set_error(None)
         self._form, self._entry = form, self._session.active
@@ -155,27 +98,25 @@ class PredictController(QObject):
         except Her2Error as error:
             self._fail(error)
             return False
-        self._begin(StripView(StripState.STARTING, ui("starting")))
 
         def stream(cancel: CancelToken) -> Iterator[Event]:
             return self.services.predict(request, cancel)
 
-        self._session.runner.start(stream)
+        self._begin(ui("starting"), stream)
         return True
 
     def show_stored(self, run: StoredRun) -> None:
         """Open a stored run on the active slide."""
         entry = self._session.active
-        if self.running or entry is None:
+        if self.running or entry is None or self._refuse_while_busy():
             return
         self._set_error(None)
         self._entry, self._stored = entry, run
-        self._begin(StripView(StripState.STARTING, ui("opening")))
 
         def stream(_cancel: CancelToken) -> Iterator[Event]:
             return self.services.replay(run, entry.path)
 
-        self._session.runner.start(stream)
+        self._begin(ui("opening"), stream)
 
     @property
     def can_repeat(self) -> bool:
@@ -195,16 +136,6 @@ class PredictController(QObject):
         if self._form is not None:
             self.start(replace(self._form, resume=resume, **changes))
 
-    def cancel(self) -> None:
-        """Stop after the batch that is being scored."""
-        if self.running:
-            self._set_strip(StripView(StripState.STOPPING))
-            self._session.runner.cancel()
-
-    def stop_at_once(self) -> None:
-        """Do not wait for that batch."""
-        self._session.runner.abandon()
-
     def trust_and_run(self) -> None:
         """Trust the program code that the last run was refused for, then run."""
         error = self.error.error if self.error is not None else None
@@ -216,22 +147,13 @@ class PredictController(QObject):
                 return
             self.again()
 
-    def refuse(self, error: Her2Error) -> None:
-        """Show why something was not done."""
-        self._fail(error)
-
-    def _begin(self, strip: StripView) -> None:
-        self._live, self._outcome, self._last_progress = None, None, None
-        self._fresh = True
-        self._names = ""
-        self._set_strip(strip)
-        viewer = self._session.viewer
-        if viewer is not None and hasattr(viewer, "window"):
-            self._activity = progress(total=0, desc=ui("dock_predict"))
+    def _begin(self, text: str, stream: MakeStream) -> None:
+        self._live, self._fresh, self._names = None, True, ""
+        self._launch(StripView(StripState.STARTING, text), stream)
 
     # events -------------------------------------------------------------------------------
 
-    def _on_received(self, events: list[Event]) -> None:
+    def _take(self, events: list[Event]) -> None:
         for event in events:
             if isinstance(event, Started):
                 self._on_started(event)
@@ -300,13 +222,9 @@ class PredictController(QObject):
         else:
             text = event.message or ui(f"stage_{event.stage}")
             self._set_strip(StripView(StripState.STARTING, text))
-        if self._activity is not None and event.total:
-            self._activity.total = event.total
-            self._activity.n = event.done
-            self._activity.refresh()
+        self._count_activity(event)
 
-    def _on_finished(self, end: TaskEnd) -> None:
-        self._close_activity()
+    def _ended(self, end: TaskEnd) -> None:
         live, self._live = self._live, None
         outcome = self._outcome
         if live is not None:
@@ -337,36 +255,10 @@ class PredictController(QObject):
         folder = live.run.run_dir
         return next((r for r in self.stored_runs(live.entry) if r.folder == folder), None)
 
-    # errors -------------------------------------------------------------------------------
-
-    def _fail(self, error: Exception, *, can_resume: bool = False) -> None:
-        self._set_error(ErrorView(sentence_of(error), error, mend_of(error)))
-        self._set_strip(StripView(StripState.FAILED, can_resume=can_resume))
-        tell(error)
-
-    def _fail_without_error(self, outcome: Outcome | None) -> None:
-        document = {} if outcome is None else outcome.document
-        sentence = str(document.get("error") or next(iter(document.get("warnings", ())), ""))
-        self._set_error(
-            ErrorView(sentence or ui("unexpected", kind="Outcome"), None, mend_of(None))
-        )
-        self._set_strip(StripView(StripState.FAILED))
-
-    def _set_error(self, view: ErrorView | None) -> None:
-        self.error = view
-        self.error_changed.emit(view)
-
-    def _set_strip(self, view: StripView) -> None:
-        self.strip = view
-        self.strip_changed.emit(view)
-
     # surroundings -------------------------------------------------------------------------
 
     def _on_active_changed(self) -> None:
-        if not self.running and self.strip.state is not StripState.IDLE:
-            self._set_strip(StripView())
-            self._set_error(None)
-        self.presenter_changed.emit()
+        super()._on_active_changed()
         self._mark_demo()
 
     def _mark_demo(self) -> None:
@@ -376,9 +268,4 @@ class PredictController(QObject):
             presenter: ResultPresenter | None = entry.extra.get("predict")
             if presenter is not None and presenter.card is not None:
                 shown |= presenter.card.is_demo and presenter.layers.any_shown
-        self._session.show_demo_mark(shown)
-
-    def _close_activity(self) -> None:
-        if self._activity is not None:
-            self._activity.close()
-            self._activity = None
+        self._session.show_demo_mark(shown, "predict")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
-    QButtonGroup,
     QCheckBox,
     QComboBox,
     QGridLayout,
     QHBoxLayout,
-    QRadioButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -21,10 +18,10 @@ from napari_her2._qt.components.labels import (
     fold_button,
     line,
     named,
-    paragraph,
     small_button,
 )
 from napari_her2._qt.components.model_card import shared_summary
+from napari_her2._qt.components.where_row import WhereRow
 from napari_her2._qt.predict.request_form import PredictForm
 from napari_her2._qt.style import TARGET_PX
 from napari_her2._qt.texts import ui
@@ -33,7 +30,6 @@ from napari_her2.models.card import ModelCard
 
 __all__ = ["PredictFormPanel"]
 
-_DRAW = "\0draw"
 _STEPS_PX = (512, 256, 128, 64, 8)
 
 
@@ -70,9 +66,11 @@ class PredictFormPanel(QWidget):
         grid.addLayout(self._models_row(), 0, 1)
         self._card_line = ElidedLine(muted=True)
         grid.addWidget(self._card_line, 1, 0, 1, 2)
-        grid.addWidget(line(ui("where"), bold=True), 2, 0)
-        grid.addLayout(self._where_row(), 2, 1)
-        grid.addWidget(self._regions, 3, 1)
+        grid.addWidget(line(ui("where"), bold=True), 2, 0, Qt.AlignmentFlag.AlignTop)
+        self.where = WhereRow()
+        self.where.changed.connect(self.changed)
+        self.where.region_requested.connect(self.region_requested)
+        grid.addWidget(self.where, 2, 1)
 
         self._fold = fold_button(ui("options"))
         self._summary = ElidedLine(muted=True)
@@ -88,8 +86,6 @@ class PredictFormPanel(QWidget):
         named(self.run_anyway, ui("run_anyway"))
         self.run_anyway.setVisible(False)
         self.run_anyway.toggled.connect(self.changed)
-        self._hint = paragraph(muted=True)
-        self._hint.setVisible(False)
 
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -98,7 +94,6 @@ class PredictFormPanel(QWidget):
         layout.addLayout(options_head)
         layout.addWidget(self._options)
         layout.addWidget(self.run_anyway)
-        layout.addWidget(self._hint)
         self._summarise()
 
     # building -----------------------------------------------------------------------------
@@ -121,27 +116,6 @@ class PredictFormPanel(QWidget):
         self.info = InfoButton(ui("card_tip"))
         self.info.clicked.connect(self.card_requested)
         row.addWidget(self.info)
-        return row
-
-    def _where_row(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        self._where = QButtonGroup(self)
-        for i, text_id in enumerate(("where_whole", "where_view", "where_region")):
-            radio = QRadioButton(ui(text_id))
-            radio.setMinimumHeight(TARGET_PX)
-            named(radio, f"{ui('where')}: {ui(text_id)}")
-            self._where.addButton(radio, i)
-            row.addWidget(radio)
-        self._where.button(0).setChecked(True)
-        self._where.idToggled.connect(self._on_where_toggled)
-        self._regions = QComboBox()
-        self._regions.setMinimumHeight(TARGET_PX)
-        self._regions.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        named(self._regions, ui("where_region"))
-        self._regions.activated.connect(self._on_region_activated)
-        row.addStretch()
-        self.set_regions([])
         return row
 
     def _options_body(self) -> QWidget:
@@ -190,19 +164,11 @@ class PredictFormPanel(QWidget):
 
     def set_regions(self, names: list[str]) -> None:
         """The Shapes layers that a region can be taken from."""
-        chosen = self._regions.currentData()
-        with QSignalBlocker(self._regions):
-            self._regions.clear()
-            for name in names:
-                self._regions.addItem(name, name)
-            self._regions.addItem(ui("where_draw"), _DRAW)
-            self._regions.setCurrentIndex(max(0, self._regions.findData(chosen)))
-        self._regions.setVisible(self._where.checkedId() == 2)
+        self.where.set_regions(names)
 
     def choose_region(self, name: str) -> None:
         """Take the region from this layer."""
-        self._where.button(2).setChecked(True)
-        self._regions.setCurrentIndex(max(0, self._regions.findData(name)))
+        self.where.choose_region(name)
 
     def offer_run_anyway(self, offered: bool) -> None:
         """Show the box that overrides a stain mismatch, or take it away."""
@@ -228,12 +194,10 @@ class PredictFormPanel(QWidget):
 
     def form(self) -> PredictForm:
         """The form as filled in."""
-        where = ("whole", "view", "region")[max(0, self._where.checkedId())]
-        region = self._regions.currentData()
         return PredictForm(
             model_ids=tuple(c.id for c in self.ticked()),
-            where=where,  # type: ignore[arg-type]
-            region_layer=None if region == _DRAW else region,
+            where=self.where.where,
+            region_layer=self.where.region_layer,
             stride_um=self._stride_um(),
             device=str(self._device.currentData()),
             ignore_stain=self.run_anyway.isChecked(),
@@ -266,29 +230,9 @@ class PredictFormPanel(QWidget):
         self._summarise()
         self.changed.emit()
 
-    def _on_where_toggled(self, _id: int, on: bool) -> None:
-        if not on:
-            return
-        self._regions.setVisible(self._where.checkedId() == 2)
-        if self._where.checkedId() == 2 and self._regions.currentData() == _DRAW:
-            self._say(ui("where_none"))
-        else:
-            self._say("")
-        self.changed.emit()
-
-    def _on_region_activated(self) -> None:
-        if self._regions.currentData() == _DRAW:
-            self.region_requested.emit()
-        self._say("")
-        self.changed.emit()
-
     def _on_option_changed(self) -> None:
         self._summarise()
         self.changed.emit()
-
-    def _say(self, text: str) -> None:
-        self._hint.setText(text)
-        self._hint.setVisible(bool(text))
 
     def _summarise(self) -> None:
         cards = self.ticked()

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from napari_her2._qt.camera import region_in_view
-from napari_her2._qt.predict.regions import outlines_of
+from napari_her2._qt.regions import Where, area_asked
 from napari_her2._qt.session import results_folder
 from napari_her2._qt.texts import ui
 from napari_her2.errors import UnknownMppError, UsageError
-from napari_her2.geometry import Region
 from napari_her2.pipelines.request import PredictRequest
 
 if TYPE_CHECKING:
@@ -46,7 +42,7 @@ class PredictForm:
     """
 
     model_ids: tuple[str, ...]
-    where: Literal["whole", "view", "region"] = "whole"
+    where: Where = "whole"
     region_layer: str | None = None
     stride_um: float | None = None
     device: str = "auto"
@@ -68,15 +64,7 @@ def to_request(form: PredictForm, entry: OpenSlide, viewer: ViewerModel) -> Pred
         raise UsageError("usage", detail=ui("no_model_ticked"))
     if entry.mpp is None:
         raise UnknownMppError("no_mpp")
-    roi: Region | None = None
-    polygons: tuple[tuple[tuple[float, float], ...], ...] = ()
-    if form.where == "view":
-        roi = _whole_pixels(region_in_view(viewer, entry), entry)
-    elif form.where == "region":
-        layer = next((x for x in viewer.layers if x.name == form.region_layer), None)
-        polygons = outlines_of(layer, entry) if layer is not None else ()
-        if not polygons:
-            raise UsageError("usage", detail=ui("where_none"))
+    roi, polygons = area_asked(form.where, form.region_layer, entry, viewer)
     return PredictRequest(
         slide=entry.path,
         model_ids=form.model_ids,
@@ -89,12 +77,3 @@ def to_request(form: PredictForm, entry: OpenSlide, viewer: ViewerModel) -> Pred
         device=form.device,
         resume=form.resume,
     )
-
-
-def _whole_pixels(seen: Region | None, entry: OpenSlide) -> Region:
-    if seen is None:
-        raise UsageError("bad_region", region="in view", name=entry.slide_id,
-                         width=entry.slide.size.width, height=entry.slide.size.height)  # fmt: skip
-    x, y = np.floor((seen.x, seen.y))
-    right, bottom = np.ceil((seen.right, seen.bottom))
-    return Region(float(x), float(y), float(right - x), float(bottom - y))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Shapes
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QWidget
@@ -15,22 +14,22 @@ from napari_her2._qt.components.error_bar import ErrorBar
 from napari_her2._qt.components.labels import paragraph
 from napari_her2._qt.components.model_card import CardPopover
 from napari_her2._qt.components.run_strip import RunStrip, StripState, StripView
-from napari_her2._qt.layer_order import kind_of
 from napari_her2._qt.predict.estimate import estimate_text
 from napari_her2._qt.predict.form import PredictFormPanel
 from napari_her2._qt.predict.impressions import note_impression
 from napari_her2._qt.predict.introduction import introduce
 from napari_her2._qt.predict.presenter import ResultPresenter
-from napari_her2._qt.predict.rates import known_rate
-from napari_her2._qt.predict.regions import start_region
 from napari_her2._qt.predict.result_card import ResultCard
+from napari_her2._qt.rates import known_rate
+from napari_her2._qt.regions import region_layers, start_region
 from napari_her2._qt.session import Session, session_of, tell
 from napari_her2._qt.texts import ui
 from napari_her2._qt.window import adopt_window
 from napari_her2.errors import Her2Error
 
 if TYPE_CHECKING:
-    from napari_her2._qt.predict.controller import ErrorView, PredictController
+    from napari_her2._qt.predict.controller import PredictController
+    from napari_her2._qt.run_controller import ErrorView
 
 __all__ = ["PredictWidget"]
 
@@ -194,10 +193,7 @@ class PredictWidget(DockBody):
         viewer = self.session.viewer
         if viewer is None:
             return
-        own = (None, "region", "labels", "carried")
-        self.form.set_regions(
-            [x.name for x in viewer.layers if isinstance(x, Shapes) and kind_of(x) in own]
-        )
+        self.form.set_regions(region_layers(viewer))
 
     def _draw_region(self) -> None:
         name = start_region(self.session)

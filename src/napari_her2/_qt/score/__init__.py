@@ -1,0 +1,1 @@
+"""The Score HER2 IHC dock."""
