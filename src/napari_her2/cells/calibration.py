@@ -1,0 +1,223 @@
+"""What is measured once on a slide so that the same cell is found whatever part is asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_her2.cells.classes import CellMode
+from napari_her2.cells.combined import combined_image
+from napari_her2.cells.stain_planes import StainPlanes, read_planes
+from napari_her2.cells.working_pixels import WorkingPixels, working_pixels
+from napari_her2.slides.base import Slide
+from napari_her2.stains.deconvolution import stain_matrix
+from napari_her2.tiles.tissue import TissueMask
+
+__all__ = ["Calibration", "calibrate"]
+
+SAMPLES: Final = 32
+SAMPLE_PX: Final = 384
+"""Number and side (working pixels) of the fields that the thresholds are measured on."""
+
+SEED: Final = 20010223
+"""Where the sampled fields lie; the same for each slide."""
+
+LEAST_THRESHOLD: Final = 14
+"""Lowest threshold of the combined image (grey levels of 1/250 optical density): below it there is
+no nucleus but the noise of a blank field."""
+
+StainVectors = Mapping[str, tuple[float, float, float]]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Constants of one slide: resolution, colours and thresholds. Pickles and compares by value.
+
+    Attributes
+    ----------
+    mode : {"her2-ihc", "nuclear-ihc", "he"}
+        What is looked for.
+    level : int
+        Level of the pyramid that is read.
+    factor_x, factor_y : int
+        Pixels of that level per working pixel.
+    scale_x, scale_y : float
+        Level-0 pixels per working pixel.
+    mpp_x, mpp_y : float
+        Micrometres per working pixel.
+    width, height : int
+        Extent of the slide in working pixels.
+    background : (float, float, float)
+        Colour of bare glass.
+    matrix : tuple of tuple of float
+        Rows: absorbance in R, G, B of one unit of haematoxylin, of the second stain, of the rest.
+    vectors : {"published", "measured", "given"}
+        Where the stain vectors came from.
+    threshold : int
+        Above it a pixel of the smoothed combined image belongs to a nucleus.
+    sampled_px : int
+        Number of working pixels of tissue the threshold was measured on.
+    """
+
+    mode: CellMode
+    level: int
+    factor_x: int
+    factor_y: int
+    scale_x: float
+    scale_y: float
+    mpp_x: float
+    mpp_y: float
+    width: int
+    height: int
+    background: tuple[float, float, float]
+    matrix: tuple[tuple[float, float, float], ...]
+    vectors: str
+    threshold: int
+    sampled_px: int
+
+    @property
+    def pixels(self) -> WorkingPixels:
+        """Where the working pixels lie."""
+        return WorkingPixels(
+            self.level, self.factor_x, self.factor_y, self.scale_x, self.scale_y,
+            self.mpp_x, self.mpp_y, self.width, self.height,
+        )  # fmt: skip
+
+    @property
+    def mpp(self) -> float:
+        """Micrometres per working pixel, geometric mean of both directions."""
+        return float((self.mpp_x * self.mpp_y) ** 0.5)
+
+    @property
+    def stain_rows(self) -> NDArray[np.float64]:
+        """The stain matrix, shape (3, 3)."""
+        return np.array(self.matrix, np.float64)
+
+    def to_json(self) -> dict[str, Any]:
+        """Numbers and lists only, for the record of a run."""
+        return asdict(self) | {"background": list(self.background), "matrix": [
+            list(row) for row in self.matrix
+        ]}  # fmt: skip
+
+    @staticmethod
+    def from_json(document: Mapping[str, Any] | str) -> Calibration:
+        """Read back what :meth:`to_json` gave, or its text.
+
+        Raises
+        ------
+        KeyError
+            If a value is missing.
+        """
+        d = dict(json.loads(document) if isinstance(document, str) else document)
+        d["background"] = tuple(float(v) for v in d["background"])
+        d["matrix"] = tuple(tuple(float(v) for v in row) for row in d["matrix"])
+        return Calibration(**{f.name: d[f.name] for f in fields(Calibration)})
+
+
+def calibrate(
+    slide: Slide, tissue: TissueMask, mode: CellMode, *, stain_vectors: StainVectors | None = None
+) -> Calibration:
+    """Measure the constants of a slide on fields spread over all its tissue.
+
+    The fields are drawn with a fixed seed from the tissue alone: neither the tile size nor the
+    region of interest has any influence, so that each cell is found the same way in each run.
+
+    Parameters
+    ----------
+    slide : Slide
+        The slide.
+    tissue : TissueMask
+        Its tissue.
+    mode : {"her2-ihc", "nuclear-ihc", "he"}
+        What is looked for.
+    stain_vectors : mapping, optional
+        Absorbance in R, G, B of ``haematoxylin`` and ``second``; published vectors where not
+        given.
+
+    Returns
+    -------
+    Calibration
+        Also for a slide without tissue: nothing is then found on it.
+
+    Raises
+    ------
+    UnknownMppError
+        If the slide states no pixel size.
+    WrongMppError
+        If it is too coarse to show cells.
+    """
+    pixels = working_pixels(slide)
+    second = "eosin" if mode == "he" else "dab"
+    source, matrix = "published", stain_matrix("haematoxylin", second)
+    if stain_vectors is not None:
+        source, matrix = "given", _given(stain_vectors)
+    draft = Calibration(
+        mode, pixels.level, pixels.factor_x, pixels.factor_y, pixels.scale_x, pixels.scale_y,
+        pixels.mpp_x, pixels.mpp_y, pixels.width, pixels.height, tissue.background,
+        tuple((float(r[0]), float(r[1]), float(r[2])) for r in matrix), source, 255, 0,
+    )  # fmt: skip
+    histogram = np.zeros(256, np.int64)
+    for planes, on in _fields(slide, tissue, draft):
+        histogram += np.bincount(combined_image(planes, draft)[on], minlength=256)
+    total = int(histogram.sum())
+    threshold = max(_otsu(histogram), LEAST_THRESHOLD) if total else 255
+    return Calibration(**{**vars(draft), "threshold": threshold, "sampled_px": total})
+
+
+def _given(vectors: StainVectors) -> NDArray[np.float64]:
+    rows = [np.asarray(vectors[k], np.float64) for k in ("haematoxylin", "second")]
+    rows = [r / np.linalg.norm(r) for r in rows]
+    rest = np.cross(rows[0], rows[1])
+    return np.stack([*rows, rest / np.linalg.norm(rest)])
+
+
+def _fields(
+    slide: Slide, tissue: TissueMask, draft: Calibration
+) -> list[tuple[StainPlanes, NDArray[np.bool_]]]:
+    """Fields of working pixels with a mask of their usable tissue."""
+    usable = tissue.usable
+    if not usable.any():
+        return []
+    side = SAMPLE_PX
+    sx, sy = draft.scale_x / tissue.downsample[0], draft.scale_y / tissue.downsample[1]
+    columns, rows = max(1, -(-draft.width // side)), max(1, -(-draft.height // side))
+    x = np.arange(columns + 1, dtype=np.float64) * (side * draft.scale_x)
+    y = np.arange(rows + 1, dtype=np.float64) * (side * draft.scale_y)
+    share = tissue.coverage.fractions(x, y).ravel()
+    full = np.flatnonzero(share >= 0.3)
+    if not len(full):
+        full = np.flatnonzero(share > 0)
+    if len(full) > SAMPLES:
+        rng = np.random.default_rng(SEED)
+        full = np.sort(rng.choice(full, SAMPLES, replace=False))
+    out = []
+    for k in full:
+        row, column = divmod(int(k), columns)
+        x0, y0 = column * side, row * side
+        w, h = min(side, draft.width - x0), min(side, draft.height - y0)
+        planes = read_planes(slide, draft, x0, y0, w, h)
+        i = np.minimum(((np.arange(h) + y0 + 0.5) * sy).astype(np.intp), usable.shape[0] - 1)
+        j = np.minimum(((np.arange(w) + x0 + 0.5) * sx).astype(np.intp), usable.shape[1] - 1)
+        on = usable[np.ix_(i, j)]
+        if planes.missing is not None:
+            wide = cv2.dilate(planes.missing.astype(np.uint8), np.ones((15, 15), np.uint8))
+            on = on & (wide == 0)
+        out.append((planes, on))
+    return out
+
+
+def _otsu(histogram: NDArray[np.int64]) -> int:
+    """Otsu's threshold: pixels above it are the brighter class."""
+    p = histogram / histogram.sum()
+    w = np.cumsum(p)
+    m = np.cumsum(p * np.arange(256))
+    inside = (w > 0) & (w < 1 - 1e-12)
+    between = np.zeros(256)
+    between[inside] = (m[-1] * w[inside] - m[inside]) ** 2 / (w[inside] * (1 - w[inside]))
+    return int(between.argmax())
