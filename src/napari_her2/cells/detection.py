@@ -96,7 +96,7 @@ def landscape(planes: StainPlanes, calibration: _Constants) -> Landscape:
     grey = combined_image(planes, calibration)
     um2 = planes.mpp_x * planes.mpp_y
     _, bright = cv2.threshold(grey, calibration.threshold, 255, cv2.THRESH_BINARY)
-    n, pieces, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4, ltype=cv2.CV_32S)
+    n, pieces, stats, _ = cv2.connectedComponentsWithStats(bright, connectivity=4, ltype=cv2.CV_32S)
     components = np.asarray(pieces, np.int32)
     keep = stats[:, cv2.CC_STAT_AREA] >= LEAST_UM2 / um2
     keep[0] = False
