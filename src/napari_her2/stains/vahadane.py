@@ -53,7 +53,8 @@ def sparse_amounts(
     # Where the free solution is negative, the better of the two single stains is the optimum.
     first = alone[:, 0] >= alone[:, 1]
     single = np.where(np.stack([first, ~first], axis=1), alone, 0)
-    return np.where((both >= 0).all(axis=1)[:, None], both, single)
+    inside = np.all(both >= 0, axis=1, keepdims=True)
+    return np.asarray(np.where(inside, both, single))
 
 
 def vahadane_vectors(
@@ -89,7 +90,7 @@ def vahadane_vectors(
         pixels = pixels[rng.choice(len(pixels), MAX_PIXELS, replace=False)]
     if len(pixels) < MIN_PIXELS:
         return None
-    vectors = start / np.linalg.norm(start, axis=1, keepdims=True)
+    vectors: NDArray[np.float64] = start / np.linalg.norm(start, axis=1, keepdims=True)
     for _ in range(ROUNDS):
         amounts = sparse_amounts(pixels, vectors, sparsity)
         if (amounts.sum(axis=0) <= 0).any():
@@ -99,7 +100,7 @@ def vahadane_vectors(
         vectors = moved
         if change < TOLERANCE:
             break
-    return vectors
+    return np.asarray(vectors)
 
 
 def _better_vectors(
