@@ -96,6 +96,18 @@ MESSAGES: Final[dict[str, str]] = {
     "unknown_model": (
         "No model called {name} is installed: choose one of {available}, or add one with “Models…”."
     ),
+    "unknown_classifier": (
+        "No classifier of cells called {name} is installed: choose one of {available}, or add one "
+        "with “Models…”."
+    ),
+    "no_cell_model": (
+        "{model} scores tiles and can't classify cells: choose another classifier, or run it with "
+        "“predict”."
+    ),
+    "cell_model": (
+        "{model} classifies single cells and can't score tiles: use it with “cells”, for IHC."
+    ),
+    "bad_runtime": "There is no runtime called {name}: choose one of {available}.",
     "not_model": (
         "{name} is not a model ({reason}): choose a folder or zip with card.json and "
         "weights.safetensors, or a WSInfer folder."
@@ -198,6 +210,53 @@ MESSAGES: Final[dict[str, str]] = {
     "missing_extra": (
         "{feature} needs {package}: install it with pip install 'napari-her2[{extra}]'."
     ),
+    # scoring
+    "few_tumour": (
+        "Only {n} tumour cells were counted (fewer than {minimum}), so no score is given."
+    ),
+    "few_tumour_one": (
+        "Only 1 tumour cell was counted (fewer than {minimum}), so no score is given."
+    ),
+    "few_nuclei": "Only {n} nuclei were counted (fewer than {minimum}), so no score is given.",
+    "no_tumour_cells": "No tumour cell was counted, so no score is given.",
+    "no_cells": "No cell was found, so no score is given.",
+    "all_artefact": "Every detected object looks like artefact, so no score is given.",
+    "no_clusters": (
+        "A biopsy is scored by clusters of stained tumour cells, which were not measured, so no "
+        "score is given."
+    ),
+    "breast_rule_on_gea": "Breast rules do not apply to gastro-oesophageal tissue.",
+    "gea_rule_on_breast": "Gastro-oesophageal rules do not apply to breast tissue.",
+    "unknown_rule": "No rule called {name} fits this tissue: choose one of {available}.",
+    "rule_specimen": "{rule} is made for a {needed}, not for a {given}: choose another rule.",
+    "percent_sum": "Sum is {sum}: the percentages of 0, 1+, 2+ and 3+ have to add up to 100.",
+    "percent_range": "Each percentage has to lie between 0 and 100.",
+    "low_range": "0 and 1+ are where readers and programs agree least.",
+    "unusual_intense": (
+        "3+ in {share} % of the tumour cells, which is 10 % or less: an unusual pattern, called 2+."
+    ),
+    "unusual_incomplete": (
+        "Moderate to intense but incomplete staining in {share} % of the tumour cells: an unusual "
+        "pattern, called 2+."
+    ),
+    "low_needs_ish": "2+ is called low only when ISH is negative.",
+    "descriptor": "Descriptor (research): {descriptor}; it is no category of the guideline.",
+    "ish_needs_ihc": "ISH group {group} is read together with IHC of the same tissue.",
+    "ish_recount": (
+        "ISH group {group} with IHC 2+: a second observer, blind to the first count, counts at "
+        "least 20 cells again."
+    ),
+    "ish_dual_probe": (
+        "4 to 6 copies by a single probe, with IHC 2+ or without IHC: a dual-probe test decides."
+    ),
+    "ish_not_numbers": "HER2 copies and ratio have to be numbers above 0.",
+    "er_low": (
+        "ER in 1 to 10 % of the nuclei is ER low positive, reported with the guideline’s comment."
+    ),
+    "er_controls": (
+        "ER in 10 % of the nuclei or fewer: state how internal and external controls stained."
+    ),
+    "zero_support": "The test set holds no {name}: its figures say nothing about {name}.",
     "usage": "{detail}",
     # viewer
     "window_busy": (
