@@ -3,12 +3,15 @@ from __future__ import annotations
 import gc
 import time
 import weakref
+from pathlib import Path
 
 import numpy as np
+import pytest
 from made_windows import RealDesk, trio, wait_for
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_her2._qt.app import settle, window_picture
 from napari_her2._qt.components.run_strip import StripState
@@ -80,6 +83,104 @@ def test_keys_work_from_the_picture(real_desk, slide_path, qtbot):
     assert any(x.visible for x in desk.viewer.layers if x is not desk.session.active.layer)
     QTest.keyClick(canvas, Qt.Key.Key_2)
     assert desk.session.active.layer.mode == "pan_zoom"
+
+
+def drop(viewer, paths, keys=Qt.KeyboardModifier.NoModifier):
+    """Drag files into the middle of the picture and let go, as a file manager does.
+
+    The events go to the system window: Qt itself finds the widget they land on.
+    """
+    window = viewer.window._qt_window
+    picture = canvas_of(viewer)
+    place = picture.mapTo(window, picture.rect().center())
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(p)) for p in paths])
+    how = (
+        Qt.DropAction.CopyAction,
+        data,
+        Qt.MouseButton.LeftButton,
+        keys,
+    )
+    QApplication.sendEvent(window.windowHandle(), QDragEnterEvent(place, *how))
+    QApplication.sendEvent(window.windowHandle(), QDropEvent(QPointF(place), *how))
+
+
+@pytest.fixture
+def left_to_napari(monkeypatch):
+    """What was dropped and not taken by us, instead of napari's way (which asks questions)."""
+    seen = []
+    monkeypatch.setattr(
+        "napari._qt.qt_viewer.QtViewer._open_from_list_of_urls_data",
+        lambda _self, urls, **_: seen.extend(Path(u.toLocalFile()) for u in urls),
+    )
+    return seen
+
+
+def test_slides_dropped_on_the_picture_open_with_our_reader_and_other_files_go_to_napari(
+    real_desk, slide_path, tmp_path, left_to_napari
+):
+    desk = real_desk()
+    wait_for(lambda: desk.session.keeper.window_found)
+    table = tmp_path / "points.csv"
+    table.write_text("index,axis-0,axis-1\n0,1,2\n")
+    drop(desk.viewer, [table])
+    drop(desk.viewer, [slide_path, table])
+    drop(desk.viewer, [slide_path], Qt.KeyboardModifier.AltModifier)
+    assert left_to_napari == [table, slide_path, table, slide_path]
+    settle(0.1)
+    assert desk.session.slides == []
+    # On the welcome page first, on a slide after: two different widgets take the drop.
+    drop(desk.viewer, [slide_path])
+    wait_for(lambda: desk.session.active is not None)
+    assert desk.session.active.path == slide_path
+    second = tmp_path / "second.tif"
+    second.write_bytes(slide_path.read_bytes())
+    wait_for(lambda: not desk.viewer.window._qt_viewer._welcome_widget.isVisible())
+    drop(desk.viewer, [second])
+    wait_for(lambda: len(desk.session.slides) == 2)
+    assert desk.session.active.path == second
+    assert len(left_to_napari) == 4
+
+
+def test_the_slide_is_fitted_again_when_a_dock_takes_its_width(real_desk, slide_path):
+    desk = real_desk()
+    desk.open(slide_path)
+    settle(0.3)
+    window = desk.viewer.window._qt_window
+    camera, canvas = desk.viewer.scene.camera, desk.viewer.canvas
+
+    def shown():
+        return camera.zoom / min(np.asarray(canvas.size) / desk.session.active.layer.level_shapes[
+            0, :2] / 0.5)  # fmt: skip
+
+    before = tuple(canvas.size)
+    assert shown() == pytest.approx(0.95, abs=0.01)
+    window.resize(1100, 900)
+    wait_for(lambda: tuple(canvas.size) != before)
+    settle(0.1)
+    assert shown() == pytest.approx(0.95, abs=0.01)
+    camera.zoom *= 2
+    kept = camera.zoom
+    window.resize(1440, 900)
+    wait_for(lambda: tuple(canvas.size) == before)
+    settle(0.1)
+    assert camera.zoom == kept
+
+
+def test_focus_goes_to_the_dock_and_back(real_desk, slide_path):
+    desk = real_desk()
+    desk.open(slide_path)
+    window = desk.viewer.window._qt_window
+    window.activateWindow()
+    keeper = desk.session.keeper
+    keeper.focus_picture()
+    wait_for(lambda: window.focusWidget() is not None)
+    outside = window.focusWidget()
+    keeper.switch_focus()
+    docks = (desk.slide_dock, desk.predict_dock)
+    assert any(d.isAncestorOf(window.focusWidget()) for d in docks)
+    keeper.switch_focus()
+    assert window.focusWidget() is outside
 
 
 def test_a_click_on_the_map_tells_the_tile(real_desk, slide_path):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import weakref
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEasingCurve, QObject, QVariantAnimation
+from qtpy.QtCore import QEasingCurve, QObject, QTimer, QVariantAnimation
 
 from napari_her2.geometry import Region, world_yx_to_xy, xy_to_world_yx
 
@@ -14,7 +15,14 @@ if TYPE_CHECKING:
 
     from napari_her2._qt.open_slide import OpenSlide
 
-__all__ = ["Flight", "frame", "place_on_screen", "reduced_motion", "region_in_view"]
+__all__ = [
+    "Flight",
+    "KeptFitted",
+    "frame",
+    "place_on_screen",
+    "reduced_motion",
+    "region_in_view",
+]
 
 _FLIGHT_MS = 250
 
@@ -123,3 +131,62 @@ def _set(viewer: ViewerModel, centre_yx: tuple[float, float], zoom: float) -> No
     camera = viewer.scene.camera
     camera.zoom = zoom
     camera.center = (camera.center[0], *centre_yx) if len(camera.center) == 3 else centre_yx
+
+
+class KeptFitted(QObject):
+    """Fits the picture again while the canvas finds its size, until somebody moves the camera.
+
+    Docks take their width only after the first slide is there, so the first fit is for a canvas
+    that is too wide.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+        Held weakly.
+    parent : QObject
+        Ends the watch with it.
+    """
+
+    def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
+        super().__init__(parent)
+        self._viewer = weakref.ref(viewer)
+        self._fitted: tuple[float, ...] | None = None
+        viewer.canvas.events.size.connect(self._on_size_changed)
+        # napari fits a first layer after it told everyone else of it.
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._remember)
+        self._timer.start(0)
+
+    def fit(self) -> None:
+        """Fit now, and again with the next change of size."""
+        viewer = self._viewer()
+        if viewer is not None:
+            viewer.reset_view()
+            self._remember()
+
+    def stop(self) -> None:
+        """Leave the camera alone from now on."""
+        viewer = self._viewer()
+        self._timer.stop()
+        if viewer is not None:
+            viewer.canvas.events.size.disconnect(self._on_size_changed)
+
+    def _remember(self) -> None:
+        viewer = self._viewer()
+        if viewer is not None:
+            self._fitted = _view_of(viewer)
+
+    def _on_size_changed(self) -> None:
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        if self._fitted is not None and _view_of(viewer) != self._fitted:
+            self.stop()
+            return
+        self.fit()
+
+
+def _view_of(viewer: ViewerModel) -> tuple[float, ...]:
+    camera = viewer.scene.camera
+    return (*camera.center, camera.zoom)

@@ -1,17 +1,14 @@
-"""Colours of the map: the palettes a probability is offered in, and the veil of doubt."""
+"""Colours of the maps as napari's objects; the colours themselves are in ``layers/colours.py``."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final
 
 from napari.utils.colormaps import Colormap
 
-from napari_her2.layers.colours import colour_map
+from napari_her2.layers.colours import PALETTES, colour_map, veil_map
 
-__all__ = ["PALETTES", "doubt_veil", "palette"]
-
-PALETTES: Final[tuple[str, ...]] = ("blue_red", "cividis", "paper")
+__all__ = ["PALETTES", "density_veil", "doubt_veil", "palette"]
 
 
 @lru_cache(maxsize=8)
@@ -29,8 +26,10 @@ def palette(name: str) -> Colormap:
 @lru_cache(maxsize=1)
 def doubt_veil() -> Colormap:
     """White, from clear (sure) to 0.7 (even)."""
-    return Colormap(
-        colors=[(1.0, 1.0, 1.0, 0.0), (1.0, 1.0, 1.0, 0.7)],
-        name="her2-doubt",
-        nan_color=(0.0, 0.0, 0.0, 0.0),
-    )
+    return Colormap(**veil_map("doubt"))
+
+
+@lru_cache(maxsize=1)
+def density_veil() -> Colormap:
+    """Purple, from clear (no cell) to full (the densest place)."""
+    return Colormap(**veil_map("density"))

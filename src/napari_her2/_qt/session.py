@@ -86,6 +86,7 @@ class Session(QObject):
         self._score: ScoreController | None = None
         self._demos: set[str] = set()
         self._closed = False
+        self._fitted: camera.KeptFitted | None = None
         viewer.layers.events.inserted.connect(self._on_layer_inserted)
         viewer.layers.events.removed.connect(self._on_layer_removed)
         viewer.layers.selection.events.active.connect(self._on_selection_changed)
@@ -181,7 +182,7 @@ class Session(QObject):
         entry.layer.units = ("um", "um")
         viewer = self.viewer
         if viewer is not None and len(self.slides) == 1:
-            viewer.reset_view()
+            self._keep_fitted(viewer).fit()
         self._start_survey(entry)
         self.facts_changed.emit()
 
@@ -322,7 +323,14 @@ class Session(QObject):
         overlays.text.position = "bottom_left"
         overlays.text.visible = True
         self._write_overlay()
+        self._keep_fitted(viewer)
         _slice_beside(viewer, True)
+
+    def _keep_fitted(self, viewer: ViewerModel) -> camera.KeptFitted:
+        if self._fitted is not None:
+            self._fitted.stop()
+        self._fitted = camera.KeptFitted(viewer, self)
+        return self._fitted
 
     def _undress_window(self) -> None:
         viewer = self.viewer

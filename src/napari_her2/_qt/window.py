@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QMessageBox, QWidget
 
+from napari_her2._contrib.reader import get_reader
 from napari_her2._qt import numbers
 from napari_her2._qt.actions import ViewerActions
 from napari_her2._qt.components.keys_sheet import KeysSheet
 from napari_her2._qt.components.notice_dialog import NoticeDialog, notice_accepted
 from napari_her2._qt.keys import KEYS
+from napari_her2._qt.slide.actions import open_paths
 from napari_her2._qt.texts import ui
 
 if TYPE_CHECKING:
@@ -51,6 +54,11 @@ class WindowKeeper(QObject):
         window = self._window_ref() if self._window_ref is not None else None
         return window if window is not None and _alive(window) else None
 
+    @property
+    def window_found(self) -> bool:
+        """Whether the window of the docks is known yet: from its first showing on."""
+        return self._window is not None
+
     # docks --------------------------------------------------------------------------------
 
     def add(self, dock: QWidget) -> None:
@@ -58,6 +66,9 @@ class WindowKeeper(QObject):
         self._docks = [r for r in self._docks if r() is not None]
         self._docks.append(weakref.ref(dock))
         dock.installEventFilter(self)
+        back = QShortcut(QKeySequence("Esc"), dock)
+        back.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        back.activated.connect(self.focus_picture)
 
     @property
     def docks(self) -> list[QWidget]:
@@ -94,7 +105,26 @@ class WindowKeeper(QObject):
                 self._find_window(watched)
         elif event.type() == QEvent.Type.Close and watched is self._window:
             return self._on_window_closing(event)
+        elif event.type() == QEvent.Type.Drop:
+            return self._on_dropped(event)
         return False
+
+    def _on_dropped(self, event: QEvent) -> bool:
+        """Open slides that are dropped on the picture; leave everything else to napari.
+
+        napari would ask which of its readers to take for each file name it does not know. With Alt
+        held that question is what the user wants.
+        """
+        if event.modifiers() & Qt.KeyboardModifier.AltModifier:
+            return False
+        urls = event.mimeData().urls()
+        paths = [Path(u.toLocalFile()) for u in urls if u.isLocalFile()]
+        if not paths or len(paths) < len(urls) or not all(get_reader(str(p)) for p in paths):
+            return False
+        event.acceptProposedAction()
+        # Later: the program that files are dragged from waits until this returns.
+        QTimer.singleShot(0, lambda: open_paths(self._session, paths))
+        return True
 
     def _find_window(self, dock: QWidget) -> None:
         window = dock.window()
@@ -102,11 +132,15 @@ class WindowKeeper(QObject):
             return
         self._window_ref = weakref.ref(window)
         window.installEventFilter(self)
+        for widget in window.centralWidget().findChildren(QWidget):
+            if widget.acceptDrops():
+                widget.installEventFilter(self)
         for key in KEYS:
             if key.where == "window":
-                shortcut = QShortcut(QKeySequence(key.keys), window)
-                shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
-                shortcut.activated.connect(getattr(self, key.action))
+                for keys in _both_enters(key.keys):
+                    shortcut = QShortcut(QKeySequence(keys), window)
+                    shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
+                    shortcut.activated.connect(getattr(self, key.action))
         if not notice_accepted():
             QTimer.singleShot(0, self._show_notice)
 
@@ -153,10 +187,7 @@ class WindowKeeper(QObject):
         focus: Any = self._window.focusWidget()
         inside = [d for d in self.docks if focus is not None and d.isAncestorOf(focus)]
         if inside:
-            for child in self._window.centralWidget().findChildren(QWidget):
-                if child.focusPolicy() & Qt.FocusPolicy.StrongFocus and child.isVisible():
-                    child.setFocus()
-                    break
+            self.focus_picture()
             return
         dock = self.front("setFocus")
         if dock is not None:
@@ -165,10 +196,25 @@ class WindowKeeper(QObject):
                     child.setFocus(Qt.FocusReason.TabFocusReason)
                     return
 
+    def focus_picture(self) -> None:
+        """Give the keys back to the picture."""
+        if self._window is None:
+            return
+        for child in self._window.centralWidget().findChildren(QWidget):
+            strong = child.focusPolicy() & Qt.FocusPolicy.StrongFocus
+            if strong == Qt.FocusPolicy.StrongFocus and child.isVisible():
+                child.setFocus()
+                return
+
     def _send(self, method: str) -> None:
         dock = self.front(method)
         if dock is not None:
             getattr(dock, method)()
+
+
+def _both_enters(keys: str) -> tuple[str, ...]:
+    """Return and the Enter of the number block are two keys to Qt, one to people."""
+    return (keys, keys.replace("Return", "Enter")) if "Return" in keys else (keys,)
 
 
 def _frame(dock: QWidget) -> QDockWidget | None:

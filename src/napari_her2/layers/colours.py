@@ -17,14 +17,17 @@ __all__ = [
     "CELL_CLASSES",
     "CONCEPTS",
     "MAPS",
+    "PALETTES",
     "PAPER",
     "QC",
     "REGIONS",
     "STATUS",
     "TISSUE",
+    "VEILS",
     "border_of",
     "colour_map",
     "hex_to_rgb",
+    "veil_map",
 ]
 
 BLUE_RED: Final = ("#1F4FA0", "#6FA8DC", "#F4F1EC", "#EE9A6B", "#A81428")
@@ -52,6 +55,15 @@ MAPS: Final[dict[str, tuple[str, ...]]] = {
     "attention": ATTENTION,
     "dab": ("#FFF7EC", "#E0B080", "#A86028", "#4A2A1A"),
 }
+
+PALETTES: Final[tuple[str, ...]] = ("blue_red", "cividis", "paper")
+"""Those of :data:`MAPS` that probabilities are offered in, the default first."""
+
+VEILS: Final[dict[str, tuple[str, float]]] = {
+    "doubt": ("#FFFFFF", 0.7),
+    "density": ("#5B1A8B", 1.0),
+}
+"""Maps of one colour, from clear at 0 to the opacity given at 1."""
 
 CELL_CLASSES: Final[dict[str, str]] = {
     "Tumour 0": "#4C2FC3",
@@ -129,6 +141,23 @@ def colour_map(name: str) -> dict[str, Any]:
     """
     return {
         "colors": [[*map(float, hex_to_rgb(c)), 1.0] for c in MAPS[name]],
+        "name": f"her2-{name}",
+        "nan_color": [0.0, 0.0, 0.0, 0.0],
+    }
+
+
+def veil_map(name: str) -> dict[str, Any]:
+    """One of :data:`VEILS` as napari takes it: clear at 0, the full veil at 1.
+
+    Raises
+    ------
+    KeyError
+        If there is no such veil.
+    """
+    colour, opacity = VEILS[name]
+    rgb = [float(v) for v in hex_to_rgb(colour)]
+    return {
+        "colors": [[*rgb, 0.0], [*rgb, opacity]],
         "name": f"her2-{name}",
         "nan_color": [0.0, 0.0, 0.0, 0.0],
     }

@@ -139,15 +139,21 @@ def test_a_claim_from_elsewhere_counts_until_its_heartbeat_stops(tmp_path):
         Claim(path)
     old = path.stat().st_mtime - claims.STALE_SECONDS - 1
     os.utime(path, (old, old))
-    Claim(path).release()
+    with Claim(path):
+        assert json.loads(path.read_text())["pid"] == os.getpid()
+    assert not path.exists()
 
 
 def test_an_unreadable_claim_does_not_block_for_ever(tmp_path):
     path = tmp_path / "claim"
     path.write_text("{half")
+    with pytest.raises(RunBusyError):
+        Claim(path)
     old = path.stat().st_mtime - claims.STALE_SECONDS - 1
     os.utime(path, (old, old))
-    Claim(path).release()
+    with Claim(path):
+        assert json.loads(path.read_text())["pid"] == os.getpid()
+    assert not path.exists()
 
 
 def test_links_are_not_followed(tmp_path):

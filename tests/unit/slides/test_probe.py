@@ -46,9 +46,16 @@ def test_sound_slide_is_probed_once_per_content(aperio: Path, tmp_path: Path) ->
 
 
 def test_non_ascii_path_and_folders(aperio_made: Path, tmp_path: Path, image: np.ndarray) -> None:
-    open_slide(aperio_made, probe=True).close()
+    with open_slide(aperio_made, probe=True) as slide:
+        assert slide.path == aperio_made
+        assert not aperio_made.name.isascii()
     folder = made.write_ome_zarr(tmp_path / "ü.zarr", image)
-    open_slide(folder, probe=True).close()
+    with open_slide(folder, probe=True) as slide:
+        assert (slide.size.height, slide.size.width) == image.shape[:2]
+    # Both went through the child, which lives on.
+    assert len(list((get_settings().cache_dir / "probed").iterdir())) == 2
+    assert probe._child is not None
+    assert probe._child.process.poll() is None
 
 
 def test_a_refusal_of_the_child_keeps_its_sentence(tmp_path: Path) -> None:

@@ -60,9 +60,12 @@ def test_a_flat_picture_of_any_grey_has_no_tissue(grey):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 700), (40, 60)])
-def test_tiny_pictures_do_no_harm(size):
-    find_tissue(open_array(np.full((*size, 3), 200, np.uint8), mpp=1.0))
-    find_tissue(open_array(np.full((*size, 3), 200, np.uint8)))
+@pytest.mark.parametrize("mpp", [1.0, None])
+def test_tiny_pictures_are_glass_like_any_other(size, mpp):
+    found = find_tissue(open_array(np.full((*size, 3), 200, np.uint8), mpp=mpp))
+    assert found.mask.size > 0
+    assert not found.mask.any()
+    assert found.fraction == 0
 
 
 # where there is -------------------------------------------------------------------------
