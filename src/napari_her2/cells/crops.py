@@ -103,8 +103,8 @@ class CropSource:
         Parameters
         ----------
         centres_yx : array_like
-            Shape (n, 2): row and column in working pixels of the window, 0.5 = middle of the first
-            pixel.
+            Shape (n, 2): row and column in working pixels of the window, 0 = middle of the first
+            pixel, as :class:`~napari_her2.cells.detection.FoundNuclei` has them.
 
         Returns
         -------
@@ -113,9 +113,8 @@ class CropSource:
             optical density.
         """
         centres = np.asarray(centres_yx, np.float64).reshape(-1, 2)
-        # Even sides have their middle between two pixels, odd ones in one.
-        start = np.floor(centres + (0.5 if self.side % 2 == 0 else 0.0)).astype(np.intp)
-        start += self._pad - self.side // 2
+        # The first pixel for which the middle of the crop lies nearest to the centre.
+        start = np.floor(centres - (self.side - 1) / 2 + 0.5).astype(np.intp) + self._pad
         limit = np.array(self._shape[:2]) - self.side
         if len(start) and not ((start >= 0) & (start <= limit)).all():
             msg = "a centre lies outside its window"

@@ -6,19 +6,36 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from napari_her2.errors import BadModelError
+from napari_her2.models.networks.cell_shapes import (
+    CELL_NETWORKS,
+    CROP_PX,
+    CellShape,
+    ExtraAt,
+    state_shapes,
+)
 
 if TYPE_CHECKING:
     from torch import nn
 
     from napari_her2.models.card import ModelCard
 
-__all__ = ["ARCHITECTURES", "TABLE_ARCHITECTURES", "build_network", "expected_shapes"]
+__all__ = [
+    "ARCHITECTURES",
+    "TABLE_ARCHITECTURES",
+    "WHOLE_NUMBERS",
+    "build_network",
+    "cell_network_parts",
+    "expected_shapes",
+]
 
-ARCHITECTURES = ("inception_v3", "paper-466283", "rgb-7")
+ARCHITECTURES = ("inception_v3", *CELL_NETWORKS)
 """Networks a card's ``architecture`` may name; TorchScript folders need none of them."""
 
 TABLE_ARCHITECTURES = ("linear-svm", "random-forest")
 """What a card may name beside networks: classifiers of cells from measured features."""
+
+WHOLE_NUMBERS = frozenset({"feature", "link", "tree_size"})
+"""Arrays of a random forest that hold whole numbers."""
 
 _MAX_FEATURES = 256
 _MAX_TREES = 5000
@@ -58,15 +75,21 @@ def expected_shapes(card: ModelCard) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the arrays that a card's architecture needs."""
     if card.architecture in TABLE_ARCHITECTURES:
         return _table_shapes(card)
+    if card.architecture in CELL_NETWORKS:
+        shape, extra, at = cell_network_parts(card)
+        return state_shapes(shape, len(extra), at)
     network = build_network(card, meta=True)
     return {name: tuple(t.shape) for name, t in network.state_dict().items()}
 
 
-def _cell_network(card: ModelCard, meta: bool) -> nn.Module:
-    import torch
+def cell_network_parts(card: ModelCard) -> tuple[CellShape, tuple[str, ...], ExtraAt]:
+    """Shape of a card's cell network, names of its measured features, and where these join.
 
-    from napari_her2.models.networks.cell_convnet import CELL_NETWORKS, CROP_PX, CellConvNet
-
+    Raises
+    ------
+    BadModelError
+        If the card's numbers do not fit the network.
+    """
     shape = CELL_NETWORKS[card.architecture]
     if (card.num_classes, card.patch_size_pixels) != (shape.used, CROP_PX):
         reason = f"it must have {shape.used} classes and crops of {CROP_PX} px"
@@ -75,6 +98,15 @@ def _cell_network(card: ModelCard, meta: bool) -> nn.Module:
     at = card.tile_model.get("extra_at", "hidden")
     if not isinstance(extra, list | tuple) or len(extra) > 64 or at not in ("hidden", "output"):
         raise BadModelError("bad_weights", model=card.id, reason="its extra features are wrong")
+    return shape, tuple(str(name) for name in extra), at
+
+
+def _cell_network(card: ModelCard, meta: bool) -> nn.Module:
+    import torch
+
+    from napari_her2.models.networks.cell_convnet import CellConvNet
+
+    shape, extra, at = cell_network_parts(card)
     with torch.device("meta" if meta else "cpu"):
         return CellConvNet(shape, len(extra), at)
 

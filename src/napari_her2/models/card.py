@@ -84,6 +84,11 @@ class ModelCard(BaseModel):
         return self
 
     @property
+    def is_cell_model(self) -> bool:
+        """Whether it classifies single cells (``selector`` is ``{"kind": "cells"}``), not tiles."""
+        return self.selector.get("kind") == "cells"
+
+    @property
     def is_demo(self) -> bool:
         """Whether the model knows synthetic tissue only."""
         return self.status == "synthetic-demo"

@@ -91,8 +91,11 @@ class Registry:
         for model in models:
             if model.card.id == name:
                 return model
+        # A biomarker's name means its model for tiles; classifiers of cells are asked for by id.
         candidates = [
-            m for m in models if m.card.biomarker and m.card.biomarker.upper() == name.upper()
+            m
+            for m in models
+            if (m.card.biomarker or "").upper() == name.upper() != "" and not m.card.is_cell_model
         ]
         chosen = self._defaults().get(name.upper())
         # The user's choice first, then what comes with the program.
@@ -116,6 +119,8 @@ class Registry:
         if (model.card.biomarker or "").upper() != biomarker.upper():
             detail = f"{model.card.id} is not a model for {biomarker}."
             raise UsageError("usage", detail=detail)
+        if model.card.is_cell_model:
+            raise UsageError("cell_model", model=model.card.id)
         _write_json(self._defaults_path, {**self._defaults(), biomarker.upper(): model.card.id})
 
     # ---- using
@@ -134,12 +139,16 @@ class Registry:
         ------
         ModelNotFoundError
             If there is no such model.
+        UsageError
+            If it classifies cells, not tiles.
         ModelNotTrustedError
             If it is TorchScript whose hash the user has not trusted.
         ModelIntegrityError, BadModelError
             If a file does not match the card or can't be used.
         """
         model = self.resolve(name)
+        if model.card.is_cell_model:
+            raise UsageError("cell_model", model=model.card.id)
         aggregator = aggregator_of(model)
         if model.is_torchscript:
             data = read_bytes(model.weights_path, model.card.id)

@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from napari_her2.models.aggregators import P1_STAGE2, RatioHistogramAggregator
+from napari_her2.scoring.checks import Check
 
 __all__ = ["Check", "check_arch"]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One comparison of a rebuilt number with its published value.
-
-    Attributes
-    ----------
-    id : str
-        What is compared.
-    expected, got : object
-        Published and rebuilt value, both JSON-ready.
-    tolerance : float
-        Largest absolute difference that counts as equal; 0 = exactly.
-    ok : bool
-        Whether they agree.
-    """
-
-    id: str
-    expected: Any
-    got: Any
-    tolerance: float
-    ok: bool
 
 
 def _exact(name: str, expected: Any, got: Any) -> Check:
@@ -50,7 +27,8 @@ def check_arch() -> list[Check]:
     """
     import torch
 
-    from napari_her2.models.networks.cell_convnet import CELL_NETWORKS, CellConvNet
+    from napari_her2.models.networks.cell_convnet import CellConvNet
+    from napari_her2.models.networks.cell_shapes import CELL_NETWORKS
     from napari_her2.models.networks.inception import InceptionV3
 
     with torch.device("meta"):

@@ -39,8 +39,11 @@ __all__ = [
 MAX_HEADER_BYTES: Final = 4 * 2**20
 MAX_ENTRIES: Final = 20_000
 MAX_FILE_BYTES: Final = 4 * 2**30
-_SIZES: Final = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "U8": 1}
-_FLOATS: Final = frozenset({"F32", "F16", "BF16"})
+_SIZES: Final = {
+    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "U32": 4, "U16": 2, "U8": 1,
+}  # fmt: skip
+_FLOATS: Final = frozenset({"F64", "F32", "F16", "BF16"})
+_WHOLE: Final = frozenset({"I64", "I32", "U32", "U16", "U8"})
 _COUNTER: Final = ".num_batches_tracked"
 
 
@@ -148,7 +151,10 @@ def _entry(name: str, value: Any, model: str) -> HeaderEntry:
 
 
 def check_against(
-    entries: Mapping[str, HeaderEntry], expected: Mapping[str, tuple[int, ...]], model: str
+    entries: Mapping[str, HeaderEntry],
+    expected: Mapping[str, tuple[int, ...]],
+    model: str,
+    whole: frozenset[str] = frozenset(),
 ) -> None:
     """Compare a header with what the architecture needs.
 
@@ -161,6 +167,8 @@ def check_against(
         file: inference does not use them and older state dicts lack them.
     model : str
         Name of the model, for the sentence.
+    whole : frozenset of str
+        Tensors that hold whole numbers; all others but the counters hold floating-point ones.
 
     Raises
     ------
@@ -175,7 +183,10 @@ def check_against(
             raise _bad(model, f"tensor {name} is missing")
         if entry.shape != tuple(shape):
             raise _bad(model, f"tensor {name} has shape {list(entry.shape)}, not {list(shape)}")
-        if not name.endswith(_COUNTER) and entry.dtype not in _FLOATS:
+        if name in whole:
+            if entry.dtype not in _WHOLE:
+                raise _bad(model, f"tensor {name} holds {entry.dtype}, not whole numbers")
+        elif not name.endswith(_COUNTER) and entry.dtype not in _FLOATS:
             raise _bad(model, f"tensor {name} holds {entry.dtype}, not floating-point numbers")
     unknown = sorted(set(entries) - set(expected))
     if unknown:

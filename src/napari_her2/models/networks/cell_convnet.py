@@ -1,52 +1,24 @@
 """The cell network of Vandenberghe 2017: three convolutions, one hidden layer, seven classes.
 
-The paper prints 466,283 learned parameters. With three same-padded 3 x 3 x 25 convolutions, each
-followed by a 2 x 2 max-pool that rounds up (44 -> 22 -> 11 -> 6, 900 numbers), a hidden layer of
-500 and a bias everywhere, that count asks for two input channels (the deconvolved haematoxylin and
-HER2 stains) and eight outputs, of which seven are classes; the eighth most likely stood for class 0
-of labels counted from 1. The obvious reading, RGB and seven outputs, has 466,007.
+Its shapes and the reading behind them: :mod:`napari_her2.models.networks.cell_shapes`.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-__all__ = ["CELL_NETWORKS", "CROP_PX", "HIDDEN", "CellConvNet", "CellShape", "ExtraAt"]
+from napari_her2.models.networks.cell_shapes import (
+    CELL_NETWORKS,
+    FILTERS,
+    FLAT,
+    HIDDEN,
+    CellShape,
+    ExtraAt,
+)
 
-CROP_PX: Final = 44
-"""Side of the input, pixels of 0.49 µm (21.6 µm)."""
-
-FILTERS: Final = 25
-HIDDEN: Final = 500
-_MAP_SIDE: Final = 6
-
-ExtraAt = Literal["hidden", "output"]
-"""Where measured features join: before the hidden layer, or before the output layer."""
-
-
-@dataclass(frozen=True, slots=True)
-class CellShape:
-    """Input channels, output units, and how many of these are classes.
-
-    Output units from ``used`` on are masked: their logit is minus infinity.
-    """
-
-    channels: int
-    outputs: int
-    used: int = 7
-
-
-CELL_NETWORKS: Final[Mapping[str, CellShape]] = {
-    "paper-466283": CellShape(channels=2, outputs=8),
-    "rgb-7": CellShape(channels=3, outputs=7),
-}
-"""The reading that gives the paper's parameter count, and the obvious one."""
+__all__ = ["CellConvNet"]
 
 
 class CellConvNet(nn.Module):
@@ -81,7 +53,7 @@ class CellConvNet(nn.Module):
         self.conv1 = nn.Conv2d(shape.channels, FILTERS, 3, padding=1)
         self.conv2 = nn.Conv2d(FILTERS, FILTERS, 3, padding=1)
         self.conv3 = nn.Conv2d(FILTERS, FILTERS, 3, padding=1)
-        self.hidden = nn.Linear(FILTERS * _MAP_SIDE**2 + at_hidden, HIDDEN)
+        self.hidden = nn.Linear(FLAT + at_hidden, HIDDEN)
         self.output = nn.Linear(HIDDEN + extra - at_hidden, shape.outputs)
 
     def learned_features(self, crops: Tensor, extra: Tensor | None = None) -> Tensor:
