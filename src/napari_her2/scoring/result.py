@@ -27,7 +27,7 @@ Status = Literal["positive", "equivocal", "negative", "not assessable"]
 Descriptor = Literal["null", "ultralow", "low"]
 """Research descriptors below positive. They are no category of any guideline."""
 
-NOT_ASSESSABLE: Final[Status] = "not assessable"
+NOT_ASSESSABLE: Final = "not assessable"
 
 STATUS_OF: Final[Mapping[IhcScore, Status]] = {
     "0": "negative",
