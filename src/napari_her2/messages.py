@@ -190,6 +190,7 @@ MESSAGES: Final[dict[str, str]] = {
     ),
     "damaged_run": "The stored result {name} is damaged ({reason}): it will be made again.",
     "worker_gone": "A worker stopped; its slides were given to the others.",
+    "demo_score": "Rule yields {ihc} for the classes of a demo model; it says nothing of this slide.",
     "tile_worker_gone": "A worker stopped; its tiles were given to the others.",
     "unexpected": (
         "{name} could not be finished because of a fault in the program ({kind}, {digest}): the "

@@ -11,6 +11,7 @@ __all__ = [
     "CELL_CLASSES",
     "NUCLEAR_CLASSES",
     "NUCLEUS_CLASS",
+    "QUPATH_COLOURS",
     "QUPATH_NAMES",
     "SCORE_OF",
     "TUMOUR_CLASSES",
@@ -61,3 +62,19 @@ QUPATH_NAMES: Final[Mapping[str, str]] = {
     "nucleus": "Nucleus",
 }
 """Names in exported GeoJSON, as QuPath's own classes are called."""
+
+QUPATH_COLOURS: Final[Mapping[str, tuple[int, int, int]]] = {
+    "tumour 0": (90, 90, 180),
+    "tumour 1+": (255, 215, 0),
+    "tumour 2+": (225, 150, 50),
+    "tumour 3+": (200, 50, 50),
+    "stroma": (150, 200, 150),
+    "immune": (160, 90, 160),
+    "artefact": (128, 128, 128),
+    "negative": (90, 90, 180),
+    "weak": (255, 215, 0),
+    "moderate": (225, 150, 50),
+    "strong": (200, 50, 50),
+    "nucleus": (0, 102, 170),
+}
+"""Colours in exported GeoJSON: those QuPath itself gives to the classes of the same name."""

@@ -8,8 +8,6 @@ the slide it had in hand.
 from __future__ import annotations
 
 import os
-import signal
-import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
@@ -24,14 +22,17 @@ from napari_her2.messages import tr
 from napari_her2.pipelines.document import blank_document
 from napari_her2.pipelines.events import CancelToken, Event, Outcome, Progress
 from napari_her2.pipelines.request import PredictRequest
+from napari_her2.pipelines.worker_process import (
+    POLL_SECONDS,
+    end_worker,
+    prepare_worker,
+    start_worker,
+)
 
 __all__ = ["predict_in_processes"]
 
-_POLL_SECONDS: Final = 0.1
-_PATIENCE_SECONDS: Final = 10.0
 _MAX_DEATHS: Final = 2
 _STOP: Final = "stop"
-_THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @dataclass(slots=True)
@@ -98,13 +99,9 @@ def predict_in_processes(
 
 def serve(pipe: Connection, threads: int) -> None:
     """Work on requests from a pipe until it is closed. Runs in the worker process."""
-    # Set before torch is loaded: workers share the cores instead of crowding them.
-    for name in _THREAD_VARIABLES:
-        os.environ.setdefault(name, str(threads))
+    prepare_worker(threads)
     from napari_her2.pipelines.executors import guarded
 
-    # Ctrl+C reaches the whole terminal; the parent says when to stop, so that tiles are kept.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     token = _PipeToken(pipe)
     with suppress(EOFError, BrokenPipeError):
         while (request := pipe.recv()) != _STOP:
@@ -131,12 +128,7 @@ class _PipeToken:
 
 
 def _start(context: SpawnContext, threads: int) -> _Worker:
-    ours, theirs = context.Pipe(duplex=True)
-    # The name shows in process lists, so it says nothing of slides.
-    process = context.Process(target=serve, args=(theirs, threads), name="her2-worker", daemon=True)
-    process.start()
-    # With our copy closed, the worker's death reads as the end of the pipe.
-    theirs.close()
+    process, ours = start_worker(context, serve, threads)
     return _Worker(process, ours)
 
 
@@ -149,7 +141,7 @@ def _give(worker: _Worker, task: int, requests: Sequence[PredictRequest]) -> Non
 
 def _ready(team: Sequence[_Worker]) -> list[_Worker]:
     by_pipe = {w.pipe: w for w in team}
-    found = wait(list(by_pipe), timeout=_POLL_SECONDS)
+    found = wait(list(by_pipe), timeout=POLL_SECONDS)
     return [by_pipe[p] for p in found if isinstance(p, Connection)]
 
 
@@ -200,16 +192,4 @@ def _tell_to_stop(worker: _Worker) -> None:
 
 
 def _end(worker: _Worker) -> None:
-    """Let a worker finish what it has in hand, then make sure that it is gone."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while worker.process.is_alive() and time.monotonic() < deadline:
-        # A worker waiting for its pipe to be read would never see that it should stop.
-        with suppress(EOFError, OSError):
-            while worker.pipe.poll(_POLL_SECONDS):
-                worker.pipe.recv()
-        worker.process.join(_POLL_SECONDS)
-    if worker.process.is_alive():
-        worker.process.kill()
-    worker.process.join()
-    worker.pipe.close()
-    worker.process.close()
+    end_worker(worker.process, worker.pipe)

@@ -15,10 +15,10 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from napari_her2.errors import CannotWriteError, DiskFullError, Her2Error
 
@@ -33,6 +33,7 @@ __all__ = [
     "temporary_beside",
     "write_bytes",
     "write_json",
+    "write_stream",
     "writing",
 ]
 
@@ -87,12 +88,32 @@ def write_bytes(path: Path, data: bytes) -> None:
     DiskFullError, CannotWriteError
         The old file, if any, is untouched and nothing is left beside it.
     """
-    with writing(path, len(data)):
+    write_stream(path, lambda f: f.write(data), len(data))
+
+
+def write_stream(path: Path, fill: Callable[[BinaryIO], object], needed: int | None = None) -> None:
+    """Write a file piece by piece so that it is there in full or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The file. Its folder is made if need be.
+    fill : callable
+        Gets the open file and writes its content.
+    needed : int, optional
+        Bytes that it takes, for the sentence about a full disk.
+
+    Raises
+    ------
+    DiskFullError, CannotWriteError
+        The old file, if any, is untouched and nothing is left beside it.
+    """
+    with writing(path, needed):
         path.parent.mkdir(parents=True, exist_ok=True)
         tmp = temporary_beside(path)
         try:
             with tmp.open("xb") as f:
-                f.write(data)
+                fill(f)
                 f.flush()
                 # A failed fsync is never retried: the kernel may have dropped the pages already.
                 os.fsync(f.fileno())

@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 from napari_her2.errors import CannotWriteError, RunDamagedError
 from napari_her2.messages import NOTICE
 from napari_her2.provenance import now, software
+from napari_her2.results.append_log import AppendLog
 from napari_her2.results.atomic import (
     discard,
     fsync_tree,
@@ -41,8 +42,10 @@ from napari_her2.settings import LOGGER
 __all__ = ["RunStore", "StoredRun", "find_complete", "find_runs", "folder_name", "load_run"]
 
 SCHEMA: Final = 1
-_JOURNAL: Final = "journal.bin"
-_NOT_LISTED: Final = frozenset({_JOURNAL, MARKER, "report.html"})
+JOURNAL: Final = "journal.bin"
+"""What a run has done so far; gone once it is complete."""
+
+_NOT_LISTED: Final = frozenset({JOURNAL, MARKER, "report.html"})
 
 
 class RunStore:
@@ -70,7 +73,7 @@ class RunStore:
         self.warnings: list[str] = []
         self._claim = claim
         self._record = record
-        self._journal: Journal | None = None
+        self._journal: AppendLog[Any] | None = None
 
     @classmethod
     def begin(
@@ -183,11 +186,7 @@ class RunStore:
         DiskFullError, CannotWriteError
             All earlier batches are kept.
         """
-        if self._journal is None:
-            msg = "the run is committed and can't be changed"
-            raise RuntimeError(msg)
-        self._journal.append(batch)
-        self._claim.heartbeat()
+        self._append(batch)
 
     def write_heatmap(self, heatmap: Heatmap, name: str) -> Path:
         """Write the map as far as it is, in place of an earlier state of it."""
@@ -237,7 +236,7 @@ class RunStore:
         self._write_record(complete=True)
         self._close_journal()
         # The tiles are in tiles.parquet now; a journal beside a marker means nothing.
-        discard(self.folder / _JOURNAL)
+        discard(self.folder / JOURNAL)
         return StoredRun(self.folder, self._record)
 
     def suspend(
@@ -261,14 +260,21 @@ class RunStore:
         finally:
             self._claim.release()
 
+    def _append(self, batch: Any) -> None:
+        if self._journal is None:
+            msg = "the run is committed and can't be changed"
+            raise RuntimeError(msg)
+        self._journal.append(batch)
+        self._claim.heartbeat()
+
     def _check_open(self) -> None:
         if self.cached is not None or self._journal is None:
             msg = "the run is committed and can't be changed"
             raise RuntimeError(msg)
 
     def _open_journal(self, header: Mapping[str, Any]) -> None:
-        self._journal = Journal(self.folder / _JOURNAL, header)
-        self.batches = self._journal.batches
+        journal = Journal(self.folder / JOURNAL, header)
+        self._journal, self.batches = journal, journal.batches
 
     def _close_journal(self) -> None:
         if self._journal is not None:
