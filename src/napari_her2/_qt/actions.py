@@ -84,7 +84,7 @@ class ViewerActions(QObject):
         self._step(1)
 
     def _step(self, by: int) -> None:
-        presenter = self._session.predict.presenter
+        presenter = self._session.front_presenter
         if presenter is not None:
             presenter.step(by)
 

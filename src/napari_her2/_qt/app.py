@@ -21,7 +21,7 @@ WIDE_WINDOW = 1800
 
 
 def open_viewer(paths: Sequence[Path | str] = (), *, show: bool = True, block: bool = True) -> int:
-    """Open napari on some slides, with the Slide and Predict docks.
+    """Open napari on some slides, with our docks.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def make_viewer(*, show: bool = True, width: int = 0, height: int = 0) -> napari
 
 
 def add_docks(viewer: napari.Viewer) -> dict[str, Any]:
-    """Dock Slide above Predict on the right.
+    """Dock Slide above Predict on the right, Score behind Predict.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def add_docks(viewer: napari.Viewer) -> dict[str, Any]:
     """
     docks: dict[str, Any] = {}
     frames = []
-    for name in (ui("dock_slide"), ui("dock_predict")):
+    for name in (ui("dock_slide"), ui("dock_predict"), ui("dock_score")):
         frame, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name)
         docks[name] = widget
         frames.append(frame)
@@ -87,12 +87,14 @@ def _arrange(frames: list[Any]) -> None:
     from qtpy.QtCore import Qt
 
     window = frames[0].window()
-    slide, predict = frames
+    slide, predict, score = frames
     window.splitDockWidget(slide, predict, Qt.Orientation.Vertical)
+    window.tabifyDockWidget(predict, score)
+    predict.raise_()
     wide = window.width() >= WIDE_WINDOW
-    window.resizeDocks(frames, [420 if wide else 360] * 2, Qt.Orientation.Horizontal)
+    window.resizeDocks([slide, predict], [420 if wide else 360] * 2, Qt.Orientation.Horizontal)
     hint = slide.widget().sizeHint().height()
-    window.resizeDocks(frames, [max(hint, 170), 4000], Qt.Orientation.Vertical)
+    window.resizeDocks([slide, predict], [max(hint, 170), 4000], Qt.Orientation.Vertical)
 
 
 def settle(seconds: float = 1.0, until: Any = None) -> None:

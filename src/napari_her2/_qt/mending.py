@@ -23,6 +23,12 @@ _MENDS: Final[dict[str, tuple[str, str]]] = {
 """By message id: id of the remedy and id of its text."""
 
 
+_NO_REMEDY: Final = (
+    "usage", "breast_rule_on_gea", "gea_rule_on_breast", "rule_specimen", "unknown_rule",
+)  # fmt: skip
+"""The form is at fault, and the sentence says where."""
+
+
 def mend_of(error: BaseException | None) -> tuple[str, str] | None:
     """The remedy of an error.
 
@@ -37,7 +43,7 @@ def mend_of(error: BaseException | None) -> tuple[str, str] | None:
         What the button does and what it says; None where nothing in the dock can mend it.
     """
     message_id = getattr(error, "message_id", None)
-    if message_id == "usage":
+    if message_id in _NO_REMEDY:
         return None
     remedy, text = _MENDS.get(str(message_id), ("retry", "try_again"))
     return remedy, ui(text)

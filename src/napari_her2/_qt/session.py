@@ -85,6 +85,7 @@ class Session(QObject):
         self.keeper: WindowKeeper | None = None
         self._score: ScoreController | None = None
         self._demos: set[str] = set()
+        self.front = "predict"
         self._closed = False
         self._fitted: camera.KeptFitted | None = None
         viewer.layers.events.inserted.connect(self._on_layer_inserted)
@@ -116,6 +117,15 @@ class Session(QObject):
 
             self._score = ScoreController(self)
         return self._score
+
+    @property
+    def front_presenter(self) -> Any:
+        """The result on the active slide that the dock in front shows; else any there is."""
+        entry = self._active
+        if entry is None:
+            return None
+        back = "score" if self.front == "predict" else "predict"
+        return entry.extra.get(self.front) or entry.extra.get(back)
 
     # slides -------------------------------------------------------------------------------
 

@@ -24,8 +24,9 @@ from napari_her2.pipelines.events import CancelToken, Event, Outcome, Partial, P
 
 __all__ = ["BackgroundCalls", "MakeStream", "TaskEnd", "TaskRunner", "merge_events"]
 
-MakeStream = Callable[[CancelToken], Iterator[Event]]
-"""Makes the generator of a pipeline, given the token that stops it."""
+MakeStream = Callable[[CancelToken], Iterator[Any]]
+"""Makes the generator of a pipeline, given the token that stops it. Its events are those of
+:mod:`napari_her2.pipelines.events` and of the pipeline itself."""
 
 _POLL_MS = 100
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from napari_her2._qt.score.texts import SCORE_TEXTS
 from napari_her2.messages import MESSAGES
 
 __all__ = ["TEXTS", "ui"]
@@ -259,6 +260,7 @@ TEXTS: Final[dict[str, str]] = {
     # keys sheet
     "keys_title": "Keys",
     "keys_help": "These keys work in the viewer and in the docks.",
+    **SCORE_TEXTS,
 }  # fmt: skip
 
 

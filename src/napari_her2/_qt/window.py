@@ -48,6 +48,7 @@ class WindowKeeper(QObject):
         self._front: weakref.ref[QWidget] | None = None
         self.actions = ViewerActions(session)
         self.actions.docks_toggled.connect(self.toggle_docks)
+        session.facts_changed.connect(self._on_facts_changed)
 
     @property
     def _window(self) -> QMainWindow | None:
@@ -94,6 +95,25 @@ class WindowKeeper(QObject):
         shown = any(f.isVisible() for f in frames)
         for frame in frames:
             frame.setVisible(not shown)
+
+    def raise_dock(self, name: str) -> None:
+        """Bring a dock to the front of its tabs; one that is not there stays away."""
+        for dock in self.docks:
+            frame = _frame(dock)
+            if dock.objectName() == name and frame is not None:
+                frame.setVisible(True)
+                frame.raise_()
+
+    def _on_facts_changed(self) -> None:
+        """Once its stain is known, a slide brings the dock that is made for it to the front."""
+        entry = self._session.active
+        if entry is None or entry.survey is None or entry.extra.get("greeted"):
+            return
+        entry.extra["greeted"] = True
+        stain = entry.stain or entry.survey.stain.stain
+        name = {"H&E": "her2-predict", "H-DAB": "her2-score"}.get(stain)
+        if name is not None and not self._session.runner.running:
+            self.raise_dock(name)
 
     # window -------------------------------------------------------------------------------
 
@@ -158,7 +178,8 @@ class WindowKeeper(QObject):
     def _may_close(self) -> bool:
         box = QMessageBox(self._window)
         box.setWindowTitle(ui("close_title"))
-        box.setText(ui("close_ask", n=numbers.count(self._session.predict.live_tiles)))
+        tiles = self._session.predict.live_tiles + self._session.score.live_tiles
+        box.setText(ui("close_ask", n=numbers.count(tiles)))
         stop = box.addButton(ui("close_stop"), QMessageBox.ButtonRole.AcceptRole)
         box.addButton(ui("close_stay"), QMessageBox.ButtonRole.RejectRole)
         box.exec()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QDialog,
-    QFrame,
     QGridLayout,
     QHBoxLayout,
     QPlainTextEdit,
@@ -18,14 +17,13 @@ from qtpy.QtWidgets import (
 
 from napari_her2._qt import numbers
 from napari_her2._qt.components.labels import (
-    fit_height,
     heading,
     line,
     named,
     paragraph,
     small_button,
 )
-from napari_her2._qt.style import theme_colours
+from napari_her2._qt.components.popover import Popover
 from napari_her2._qt.texts import ui
 from napari_her2.messages import DEMO_MODEL
 from napari_her2.models.card import ModelCard, Validation
@@ -184,7 +182,7 @@ def names_of(cards: Sequence[ModelCard]) -> str:
     return " · ".join(dict.fromkeys(f"{c.name} {c.version}" for c in cards))
 
 
-class CardPopover(QFrame):
+class CardPopover(Popover):
     """Card of the models ticked, below the button that asked for it; Esc or a click closes it.
 
     Parameters
@@ -194,13 +192,7 @@ class CardPopover(QFrame):
     """
 
     def __init__(self, cards: list[ModelCard], parent: QWidget | None = None) -> None:
-        super().__init__(parent, Qt.WindowType.Popup)
-        c = theme_colours()
-        self.setObjectName("her2-card")
-        self.setStyleSheet(
-            f"#her2-card {{ background: {c.background.name()};"
-            f" border: 1px solid {c.primary.name()}; }}"
-        )
+        super().__init__(parent)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 10, 12, 10)
         layout.addWidget(heading(names_of(cards)))
@@ -215,16 +207,6 @@ class CardPopover(QFrame):
         if any(card.is_demo for card in cards):
             layout.addWidget(paragraph(DEMO_MODEL))
         layout.addStretch()
-
-    def show_below(self, widget: QWidget) -> None:
-        """Show under a widget, kept on its screen."""
-        fit_height(self, 460)
-        corner = widget.mapToGlobal(QPoint(widget.width() - self.width(), widget.height() + 2))
-        screen = widget.screen().availableGeometry()
-        corner.setX(max(screen.left() + 4, min(corner.x(), screen.right() - self.width() - 4)))
-        corner.setY(max(screen.top() + 4, min(corner.y(), screen.bottom() - self.height() - 4)))
-        self.move(corner)
-        self.show()
 
 
 class FullCard(QDialog):

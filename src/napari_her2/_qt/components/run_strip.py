@@ -61,6 +61,9 @@ class StripView:
         How long the run took.
     can_resume : bool
         Whether a failed run may go on where it stopped.
+    said : str
+        How far a run is or was in words, where it does not count tiles alone; replaces the line
+        that is made of ``done`` and ``total``.
     """
 
     state: StripState = StripState.IDLE
@@ -71,6 +74,7 @@ class StripView:
     rate: float | None = None
     seconds: float = 0.0
     can_resume: bool = False
+    said: str = ""
 
 
 class Eta:
@@ -140,6 +144,8 @@ class RunStrip(QWidget):
     ----------
     text : str
         The main button.
+    tells_rate : bool
+        Whether tiles a second are told beside the time left.
 
     Signals
     -------
@@ -153,9 +159,12 @@ class RunStrip(QWidget):
     resume_requested = Signal()
     restart_requested = Signal()
 
-    def __init__(self, text: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, text: str, parent: QWidget | None = None, *, tells_rate: bool = True
+    ) -> None:
         super().__init__(parent)
         self._text = text
+        self._tells_rate = tells_rate
         self._idle_text = ""
         self._changed_while_running = False
         self.state = StripState.IDLE
@@ -231,6 +240,8 @@ class RunStrip(QWidget):
             self.set_cached(view.text)
         else:
             self.set_done(view.seconds, view.done, view.unreadable)
+        if view.said and state in (StripState.RUNNING, StripState.CANCELLED, StripState.DONE):
+            self._status.setText(view.said)
 
     def set_idle(self, text: str = "") -> None:
         """Ready; ``text`` tells what a run would do."""
@@ -280,7 +291,7 @@ class RunStrip(QWidget):
         left = self.eta.text(done, total, rate)
         shown = self.eta.rate
         parts = []
-        if shown and left:
+        if shown and left and self._tells_rate:
             speed = numbers.count(round(shown)) if shown >= 10 else numbers.significant(shown, 2)
             parts.append(ui("rate", rate=speed))
         if left:

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QButtonGroup,
     QCheckBox,
     QComboBox,
-    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -32,14 +31,14 @@ from napari_her2._qt.components.labels import (
 )
 from napari_her2._qt.components.look_at import LookAtList
 from napari_her2._qt.components.probability_bar import ProbabilityBar, ProbabilityScale
+from napari_her2._qt.components.result_frame import ResultFrame, rule
 from napari_her2._qt.components.tile_gallery import TileGallery
 from napari_her2._qt.components.why_panel import WhyPanel
 from napari_her2._qt.palettes import PALETTES
 from napari_her2._qt.predict.map_layers import MapSettings
 from napari_her2._qt.predict.run_state import SORTS
-from napari_her2._qt.style import TARGET_PX, theme_colours
+from napari_her2._qt.style import TARGET_PX
 from napari_her2._qt.texts import ui
-from napari_her2._qt.theming import follow_theme
 from napari_her2.messages import DEMO_MODEL, HER2_FROM_HE
 
 if TYPE_CHECKING:
@@ -159,7 +158,7 @@ class MapRow(QWidget):
         settings.doubt = self.doubt_box.isChecked()
 
 
-class ResultCard(QFrame):
+class ResultCard(ResultFrame):
     """All that is said of one slide.
 
     Signals
@@ -175,9 +174,7 @@ class ResultCard(QFrame):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("her2-result")
         self._rows: list[_BiomarkerRow] = []
-        self._dashed: bool | None = None
         self._title = line(ui("result"), bold=True)
         self._partial = line("", muted=True)
         self._group = QButtonGroup(self)
@@ -219,7 +216,7 @@ class ResultCard(QFrame):
         layout.addWidget(self.impression)
         layout.addWidget(self._her2)
         layout.addWidget(self._warnings)
-        for widget in (_rule(), self.look_at, self.gallery, _rule(), self.map_row, self.why):
+        for widget in (rule(), self.look_at, self.gallery, rule(), self.map_row, self.why):
             layout.addWidget(widget)
         layout.addLayout(cursor)
         layout.addLayout(self._foot)
@@ -227,9 +224,7 @@ class ResultCard(QFrame):
 
     def set_frame(self, *, partial: bool, percent: int = 0) -> None:
         """Draw a dashed frame while tiles are missing."""
-        if partial is not self._dashed:
-            self._dashed = partial
-            follow_theme(self, _dashed_style if partial else _solid_style)
+        self.set_dashed(partial)
         self._partial.setText(ui("result_partial", percent=percent) if partial else "")
         self._partial.setVisible(partial)
 
@@ -319,25 +314,3 @@ class ResultCard(QFrame):
     def _on_radio_toggled(self, index: int, on: bool) -> None:
         if on and 0 <= index < len(self._rows):
             self.biomarker_chosen.emit(self._rows[index].model_id)
-
-
-def _rule() -> QFrame:
-    rule = QFrame()
-    rule.setFrameShape(QFrame.Shape.HLine)
-    rule.setFixedHeight(1)
-    follow_theme(rule, _rule_style)
-    return rule
-
-
-def _rule_style() -> str:
-    return f"background: {theme_colours().foreground.name()}; border: none;"
-
-
-def _dashed_style() -> str:
-    edge = theme_colours().muted.name()
-    return f"#her2-result {{ border: 1px dashed {edge}; border-radius: 4px; }}"
-
-
-def _solid_style() -> str:
-    edge = theme_colours().foreground.name()
-    return f"#her2-result {{ border: 1px solid {edge}; border-radius: 4px; }}"

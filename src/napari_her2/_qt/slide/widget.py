@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
-    QComboBox,
     QHBoxLayout,
     QMenu,
     QPushButton,
@@ -19,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_her2._qt import numbers
 from napari_her2._qt.components.dock_body import MIN_WIDTH
+from napari_her2._qt.components.elided_combo import ElidedCombo
 from napari_her2._qt.components.labels import (
     ElidedLine,
     line,
@@ -38,6 +38,7 @@ from napari_her2._qt.window import adopt_window
 from napari_her2.errors import Her2Error
 
 if TYPE_CHECKING:
+    from napari_her2._qt.run_controller import RunController
     from napari_her2.results.stored import StoredRun
 
 __all__ = ["SlideWidget"]
@@ -74,7 +75,8 @@ class SlideWidget(QWidget):
         self.session.slides_changed.connect(self._refill)
         self.session.active_changed.connect(self._refill)
         self.session.facts_changed.connect(self._show_facts)
-        self.session.predict.runs_changed.connect(self._show_results)
+        for controller in self._controllers:
+            controller.runs_changed.connect(self._show_results)
         self._refill()
         adopt_window(self.session, self)
 
@@ -82,7 +84,7 @@ class SlideWidget(QWidget):
 
     def _head_row(self) -> QHBoxLayout:
         self.empty = line(ui("no_slide_open"))
-        self.picker = QComboBox()
+        self.picker = ElidedCombo()
         self.picker.setMinimumHeight(TARGET_PX)
         self.picker.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         named(self.picker, ui("dock_slide"), ui("slide_pick"))
@@ -261,7 +263,7 @@ class SlideWidget(QWidget):
         entry = self.session.active
         if entry is None:
             return
-        runs = self.session.predict.stored_runs(entry)
+        runs = self._stored_runs(entry)
         self.results_button.setEnabled(bool(runs))
         if not runs:
             self.results_line.setText(ui("results_none"))
@@ -273,10 +275,24 @@ class SlideWidget(QWidget):
         entry = self.session.active
         if entry is None:
             return
-        for run in self.session.predict.stored_runs(entry)[:20]:
-            self._results_menu.addAction(
-                _run_text(run), lambda run=run: self.session.predict.show_stored(run)
-            )
+        for run in self._stored_runs(entry)[:20]:
+            self._results_menu.addAction(_run_text(run), lambda run=run: self._reopen(run))
+
+    @property
+    def _controllers(self) -> tuple[RunController, ...]:
+        return (self.session.predict, self.session.score)
+
+    def _stored_runs(self, entry: OpenSlide) -> list[StoredRun]:
+        """Complete runs of all docks, newest first."""
+        runs = [r for c in self._controllers for r in c.stored_runs(entry)]
+        return sorted(runs, key=lambda r: str(r.record.get("started")), reverse=True)
+
+    def _reopen(self, run: StoredRun) -> None:
+        """Show a stored run in the dock it belongs to."""
+        cells = run.record.get("kind") == "cells"
+        if self.session.keeper is not None:
+            self.session.keeper.raise_dock("her2-score" if cells else "her2-predict")
+        (self.session.score if cells else self.session.predict).show_stored(run)
 
     def _fill_more(self) -> None:
         self._more_menu.clear()
@@ -349,6 +365,8 @@ def _size_text(entry: OpenSlide) -> str:
 def _run_text(run: StoredRun) -> str:
     models = run.record.get("models") or []
     what = "/".join(str(m.get("biomarker") or m.get("id")) for m in models) or run.folder.name
+    if run.record.get("kind") == "cells":
+        what = ui("results_cells")
     started = run.record.get("started")
     if not started:
         return what
