@@ -219,6 +219,10 @@ MESSAGES: Final[dict[str, str]] = {
     "few_tumour_one": (
         "Only 1 tumour cell was counted (fewer than {minimum}), so no score is given."
     ),
+    "all_nuclei": (
+        "All nuclei were counted, of stroma and immune cells too: draw a region of tumour for a "
+        "score of tumour cells."
+    ),
     "few_nuclei": "Only {n} nuclei were counted (fewer than {minimum}), so no score is given.",
     "no_tumour_cells": "No tumour cell was counted, so no score is given.",
     "no_cells": "No cell was found, so no score is given.",

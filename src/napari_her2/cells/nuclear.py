@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_her2.cells.classes import NUCLEAR_CLASSES
+from napari_her2.cells.protocols import CropChannels, Crops
 from napari_her2.cells.table import CellTable
-from napari_her2.types import Probs
+from napari_her2.types import ModelStatus, Probs
 
 __all__ = [
     "DEFAULT_NUCLEAR_CUTS",
@@ -216,10 +217,10 @@ class NuclearClassifier:
     id: ClassVar[str] = "nuclear"
     name: ClassVar[str] = "Nuclear staining"
     version: ClassVar[str] = "1"
-    status: ClassVar[str | None] = None
+    status: ClassVar[ModelStatus | None] = None
     classes: ClassVar[tuple[str, ...]] = NUCLEAR_CLASSES
     needs_crops: ClassVar[bool] = False
-    channels: ClassVar[str | None] = None
+    channels: ClassVar[CropChannels | None] = None
     crop_px: ClassVar[int | None] = None
     crop_mpp: ClassVar[float | None] = None
 
@@ -229,9 +230,7 @@ class NuclearClassifier:
         told = json.dumps([self.id, self.version, self.cuts.to_json()], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()
 
-    def classify(self, table: CellTable, crops: object = None) -> Probs:
+    def classify(self, table: CellTable, crops: Crops | None = None) -> Probs:
         """Grade every cell of a table that has :data:`NUCLEAR_OD`; crops are not looked at."""
         del crops
-        return nuclear_classes(
-            table[NUCLEAR_OD], table.columns.get("area_um2"), self.cuts
-        )
+        return nuclear_classes(table[NUCLEAR_OD], table.columns.get("area_um2"), self.cuts)

@@ -40,6 +40,9 @@ HOLE_UM2 = 20_000.0
 SPECK_UM2 = 10_000.0
 """Holes and specks below these areas are filled and removed."""
 
+FIELD_SHARE = 0.05
+"""In a photograph of a few cells no piece is that large: there, these shares of it count."""
+
 DENSITY_LIMITS = (0.010, 0.060)
 CHROMA_LIMITS = (0.010, 0.045)
 """Otsu always finds two classes: on a blank slide it splits the noise, in a field that is all
@@ -266,8 +269,9 @@ def _tidy(mask: BoolMask, view: Overview) -> BoolMask:
         mask.astype(np.uint8), radius, radius, radius, radius, cv2.BORDER_REFLECT
     )
     closed = cv2.morphologyEx(pad, cv2.MORPH_CLOSE, disc)[radius:-radius, radius:-radius]
-    glass = _drop_small(closed == 0, HOLE_UM2 / side**2, keep_at_edge=True)
-    return _drop_small(~glass, SPECK_UM2 / side**2)
+    share = FIELD_SHARE * mask.size
+    glass = _drop_small(closed == 0, min(HOLE_UM2 / side**2, share), keep_at_edge=True)
+    return _drop_small(~glass, min(SPECK_UM2 / side**2, share))
 
 
 def _drop_small(mask: BoolMask, pixels: float, *, keep_at_edge: bool = False) -> BoolMask:
