@@ -20,6 +20,7 @@ CANCELLED: Final = 130
 """Exit code of a run that was stopped: what was done is kept."""
 
 COMMANDS: Final[dict[str, str]] = {
+    "cells": "cells:cells_command",
     "demo": "demo:demo",
     "doctor": "doctor:doctor",
     "info": "info:info",

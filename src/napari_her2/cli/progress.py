@@ -8,7 +8,8 @@ from typing import Final
 
 import click
 
-from napari_her2.pipelines.events import Event, Outcome, Progress
+from napari_her2.pipelines.dispatch import AnyEvent
+from napari_her2.pipelines.events import Outcome, Progress
 from napari_her2.reporting.words import duration_text
 
 __all__ = ["ProgressLine"]
@@ -40,7 +41,7 @@ class ProgressLine:
     def __exit__(self, *exc: object) -> None:
         self._clear()
 
-    def show(self, event: Event) -> None:
+    def show(self, event: AnyEvent) -> None:
         """Show one event."""
         if isinstance(event, Outcome):
             self._clear()

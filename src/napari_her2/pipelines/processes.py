@@ -19,9 +19,8 @@ from typing import Final, cast
 
 from napari_her2.errors import TileReadError
 from napari_her2.messages import tr
-from napari_her2.pipelines.document import blank_document
-from napari_her2.pipelines.events import CancelToken, Event, Outcome, Progress
-from napari_her2.pipelines.request import PredictRequest
+from napari_her2.pipelines.dispatch import AnyEvent, Request, blank_of
+from napari_her2.pipelines.events import CancelToken, Outcome, Progress
 from napari_her2.pipelines.worker_process import (
     POLL_SECONDS,
     end_worker,
@@ -52,13 +51,13 @@ class _Slides:
 
 
 def predict_in_processes(
-    requests: Sequence[PredictRequest], *, workers: int, cancel: CancelToken
-) -> Iterator[Event]:
+    requests: Sequence[Request], *, workers: int, cancel: CancelToken
+) -> Iterator[AnyEvent]:
     """Score slides in local processes.
 
     Parameters
     ----------
-    requests : sequence of PredictRequest
+    requests : sequence of PredictRequest or CellsRequest
         One per slide; they travel as paths and numbers.
     workers : int
         At most so many processes; each works on one slide at a time.
@@ -105,7 +104,9 @@ def serve(pipe: Connection, threads: int) -> None:
     token = _PipeToken(pipe)
     with suppress(EOFError, BrokenPipeError):
         while (request := pipe.recv()) != _STOP:
-            with closing(cast("Generator[Event, None, None]", guarded(request, token))) as events:
+            with closing(
+                cast("Generator[AnyEvent, None, None]", guarded(request, token))
+            ) as events:
                 for event in events:
                     pipe.send(event)
 
@@ -132,7 +133,7 @@ def _start(context: SpawnContext, threads: int) -> _Worker:
     return _Worker(process, ours)
 
 
-def _give(worker: _Worker, task: int, requests: Sequence[PredictRequest]) -> None:
+def _give(worker: _Worker, task: int, requests: Sequence[Request]) -> None:
     worker.task = task
     # A worker that died meanwhile is noticed when its pipe is read.
     with suppress(OSError):
@@ -146,8 +147,8 @@ def _ready(team: Sequence[_Worker]) -> list[_Worker]:
 
 
 def _listen(
-    worker: _Worker, team: list[_Worker], slides: _Slides, requests: Sequence[PredictRequest]
-) -> Iterator[Event]:
+    worker: _Worker, team: list[_Worker], slides: _Slides, requests: Sequence[Request]
+) -> Iterator[AnyEvent]:
     """Pass on one event of a worker, or find that it is gone."""
     try:
         event = worker.pipe.recv()
@@ -163,8 +164,8 @@ def _listen(
 
 
 def _lost(
-    task: int, stopping: bool, slides: _Slides, requests: Sequence[PredictRequest]
-) -> Iterator[Event]:
+    task: int, stopping: bool, slides: _Slides, requests: Sequence[Request]
+) -> Iterator[AnyEvent]:
     """A worker died over a slide: once may be chance, twice is the slide."""
     request = requests[task]
     slides.deaths[task] = slides.deaths.get(task, 0) + 1
@@ -175,13 +176,11 @@ def _lost(
         yield Progress("opening", request.slide.stem, message=tr("worker_gone"))
     else:
         error = TileReadError("worker_died", name=request.slide.name)
-        yield Outcome(
-            "failed", request.slide.stem, blank_document(request.slide, "failed", error), error
-        )
+        yield Outcome("failed", request.slide.stem, blank_of(request, "failed", error), error)
 
 
-def _not_begun(request: PredictRequest) -> Outcome:
-    return Outcome("cancelled", request.slide.stem, blank_document(request.slide, "cancelled"))
+def _not_begun(request: Request) -> Outcome:
+    return Outcome("cancelled", request.slide.stem, blank_of(request, "cancelled"))
 
 
 def _tell_to_stop(worker: _Worker) -> None:

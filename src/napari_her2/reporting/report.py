@@ -15,6 +15,7 @@ from PIL import Image
 from napari_her2 import __version__
 from napari_her2.errors import Her2Error
 from napari_her2.messages import DEMO_MODEL, FIRST_RUN, HER2_FROM_HE, NOTICE
+from napari_her2.reporting.cells_words import classifier_text, percent_text
 from napari_her2.reporting.views import Overview, encode, heatmap_view, overview, slide_view
 from napari_her2.reporting.words import (
     area_text,
@@ -29,6 +30,7 @@ from napari_her2.slides import open_slide
 
 __all__ = [
     "Picture",
+    "given_mpp",
     "picture_of_slide",
     "pictures_of_run",
     "read_record",
@@ -128,15 +130,24 @@ def pictures_of_run(
     Her2Error
         If the slide or a heatmap can't be read.
     """
+    if document.get("kind") == "cells":
+        from napari_her2.reporting.cells_report import cell_pictures
+
+        return cell_pictures(document, run_dir, record)
     path = Path(document["slide"])
-    mpp = record.get("slide", {}).get("mpp") or {}
-    given = (mpp["x"], mpp["y"]) if mpp.get("source") == "user" else None
+    given = given_mpp(record)
     names = [Path(r["heatmap"]).name for r in document["results"] if r.get("heatmap")]
     # By name: the folder may have been moved since the document was written.
     maps = [read_heatmap(run_dir / "heatmaps" / name) for name in names]
     with open_slide(path, mpp=given) as slide:
         view = overview(slide)
     return _draw(view, maps, str(document["slide_id"]), document.get("status") == "cancelled")
+
+
+def given_mpp(record: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Pixel size that a user gave for the run, µm; None where the slide states it."""
+    mpp = record.get("slide", {}).get("mpp") or {}
+    return (mpp["x"], mpp["y"]) if mpp.get("source") == "user" else None
 
 
 def picture_of_slide(path: Path, caption: str) -> Picture:
@@ -200,13 +211,15 @@ def render_page(
         "mpp": mpp_text,
         "area": area_text,
         "figure": figure_text,
+        "percent": percent_text,
+        "classifier": classifier_text,
     }
     results = [r for d in documents for r in d.get("results", [])]
     return environment.get_template("report.html.j2").render(
         title=title,
         notice=NOTICE,
         how_to_read=FIRST_RUN,
-        demo=DEMO_MODEL if any(_is_demo(r) for r in results) else None,
+        demo=DEMO_MODEL if any(_is_demo(r) for r in [*results, *documents]) else None,
         her2=HER2_FROM_HE,
         slides=[
             {"document": d, "pictures": p, "record": r}
@@ -217,4 +230,6 @@ def render_page(
 
 
 def _is_demo(result: Mapping[str, Any]) -> bool:
-    return result.get("model_status") == "synthetic-demo"
+    return result.get("model_status") == "synthetic-demo" or bool(
+        result.get("kind") == "cells" and result.get("demo")
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import as_file, files
@@ -20,7 +21,17 @@ from napari_her2.slides.base import Slide
 from napari_her2.slides.pyramid import hatch
 from napari_her2.types import RgbImage
 
-__all__ = ["Overview", "encode", "heatmap_view", "nice_length", "overview", "slide_view"]
+__all__ = [
+    "Overview",
+    "encode",
+    "finish",
+    "framed",
+    "heatmap_view",
+    "legend",
+    "nice_length",
+    "overview",
+    "slide_view",
+]
 
 _LONGEST: Final = 1200
 _OPACITY: Final = 0.55
@@ -123,6 +134,35 @@ def heatmap_view(view: Overview, heatmap: Heatmap, caption: str) -> Image.Image:
     _scale_bar(draw, picture, view)
     _caption(draw, picture, caption)
     return picture
+
+
+def framed(view: Overview) -> Image.Image:
+    """Put a picture on paper with room for a legend and a caption below it."""
+    return _framed(view)[0]
+
+
+def finish(picture: Image.Image, view: Overview, caption: str) -> Image.Image:
+    """Add scale bar and caption to a framed picture."""
+    draw = ImageDraw.Draw(picture)
+    _scale_bar(draw, picture, view)
+    _caption(draw, picture, caption)
+    return picture
+
+
+def legend(picture: Image.Image, entries: Sequence[tuple[tuple[int, int, int], str]]) -> None:
+    """Name some colours in the strip under a framed picture, as far as there is room."""
+    draw = ImageDraw.Draw(picture)
+    font = _font(13)
+    x, y = float(_SIDE), picture.height - 58
+    for colour, text in entries:
+        width = draw.textlength(text, font=font) + 30
+        if x + width > picture.width - _SIDE:
+            x, y = float(_SIDE), y + 17
+        if y > picture.height - 40:
+            return
+        draw.rectangle((x, y, x + 11, y + 11), fill=colour, outline=_INK)
+        draw.text((x + 16, y + 11), text, _INK, font=font, anchor="ls")
+        x += width
 
 
 def encode(picture: Image.Image, kind: Literal["PNG", "JPEG"]) -> bytes:
