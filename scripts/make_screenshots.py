@@ -105,6 +105,18 @@ class Stage:
         self.wait(1.5)
         save(window_picture(self.viewer), path)
 
+    def narrow(self) -> None:
+        """Make the docks as narrow as they go: 340 px."""
+        from qtpy.QtCore import Qt
+        from qtpy.QtWidgets import QDockWidget
+
+        from napari_her2._qt.components.dock_body import MIN_WIDTH
+
+        window = self.slide_dock.window()
+        frames = [f for f in window.findChildren(QDockWidget) if f.isAncestorOf(self.slide_dock)]
+        window.resizeDocks(frames, [MIN_WIDTH], Qt.Orientation.Horizontal)
+        self.wait(0.5)
+
     def close(self) -> None:
         """Close the window."""
         self.viewer.close()
@@ -158,6 +170,7 @@ def slide(folder: Path, path: Path) -> None:
 def docks(folder: Path, _slide: Path) -> None:
     """Both docks with a result, in both themes, at the scale of this process."""
     from napari.settings import get_settings
+    from qtpy.QtWidgets import QScrollArea
 
     from napari_her2._qt.slide.actions import show_sample
 
@@ -166,9 +179,16 @@ def docks(folder: Path, _slide: Path) -> None:
     show_sample(stage.session, SAMPLE)
     stage.surveyed()
     stage.run()
+    stage.narrow()
     for theme in ("dark", "light"):
         get_settings().appearance.theme = theme
         stage.wait(1)
+        for dock in (stage.slide_dock, stage.predict_dock):
+            for area in dock.findChildren(QScrollArea):
+                # Docks scroll up and down only: a bar at the bottom would hide a label.
+                if area.horizontalScrollBar().maximum() > 0:
+                    msg = f"wider than its dock: {type(dock).__name__}"
+                    raise SystemExit(msg)
         grab(stage.slide_dock, folder / f"docks-{theme}-{scale}-slide.png")
         grab(stage.predict_dock, folder / f"docks-{theme}-{scale}-predict.png")
     stage.close()

@@ -191,3 +191,18 @@ def test_every_control_has_a_name(desk):
                 if control.objectName().startswith("qt_"):
                     continue
                 assert control.accessibleName(), (kind.__name__, getattr(control, "text", str)())
+
+
+def test_a_long_name_is_cut_where_it_shows_but_not_in_the_list(qtbot):
+    from napari_her2._qt.components.elided_combo import ElidedCombo
+
+    combo = ElidedCombo()
+    qtbot.addWidget(combo)
+    combo.addItem("TCGA-A0CM-01Z-00-DX1.AC4901DE")
+    combo.resize(120, 28)
+    combo.show()
+    start, end = combo.shown_text().split("…")
+    assert combo.currentText().startswith(start)
+    assert combo.currentText().endswith(end)
+    combo.resize(400, 28)
+    assert combo.shown_text() == combo.currentText()
