@@ -1,0 +1,239 @@
+"""The membrane of each cell along 32 rays: where it runs, how brown it is, what stands out.
+
+No weights are involved. Along each ray the membrane is the brownest place between the cell's own
+nucleus and the next one (or a free border as far away as the cell's other borders are). What makes
+it a *stained membrane* is that it stands out from both sides within two micrometres: brown
+cytoplasm and brown nuclei do not. Neighbours share what is seen between them; see
+:mod:`napari_her2.cells.sharing`.
+
+Lengths are in working pixels here (about 0.5 µm) and in level-0 pixels in the columns of a table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_her2.cells.neighbours import half_way
+from napari_her2.cells.polar import PolarField, ray_angles
+from napari_her2.cells.table import RAYS
+
+__all__ = ["MembraneRings", "measure_rings", "stained_rays"]
+
+Floats = NDArray[np.float32]
+Steps = NDArray[np.int16]
+
+LEVELS_PER_OD: Final = 100
+"""Optical density is sampled in bytes of 1/100; 2.55 is the largest."""
+
+SMOOTH_PX: Final = 0.6
+"""Standard deviation of the smoothing before sampling, working pixels."""
+
+FAR_UM: Final = 16.0
+"""Nuclei further apart than this share no border."""
+
+FREE_UM: Final = (3.0, 6.0, 10.0)
+"""How far beyond the nucleus a free border is looked for: at least, where the cell has no
+neighbour, at most."""
+
+SIDE_UM: Final = 2.0
+"""Within this distance on both sides a membrane has to stand out."""
+
+BAND_UM: Final = 1.0
+"""Half the width of the band across the membrane over which stain is averaged."""
+
+LONGEST_UM: Final = 30.0
+
+CENTRE_PULL: Final = 1.0
+"""Optical density in 1/100 that a place loses for each µm it lies off the middle between two nuclei
+(or off the expected free border): noise then leaves an unstained membrane half-way."""
+
+_NEVER = -20_000
+
+
+class _Planes(Protocol):
+    @property
+    def haematoxylin(self) -> NDArray[np.float32]: ...
+    @property
+    def second(self) -> NDArray[np.float32]: ...
+
+
+class _Nuclei(Protocol):
+    @property
+    def labels(self) -> NDArray[np.int32]: ...
+    @property
+    def centres_yx(self) -> NDArray[np.float64]: ...
+    @property
+    def area_px(self) -> NDArray[Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class MembraneRings:
+    """What was seen along the rays of each cell; all arrays have shape (n, 32).
+
+    Attributes
+    ----------
+    nucleus_px : ndarray of float32
+        Distance from the centre to the border of the nucleus, working pixels.
+    membrane_px : ndarray of float32
+        Distance from the centre to the membrane, working pixels.
+    od : ndarray of float32
+        DAB at the membrane, optical density.
+    contrast : ndarray of float32
+        DAB at the membrane above the paler of what lies within 2 µm inside, and the same outside;
+        the smaller of both differences, at least 0.
+    band : ndarray of float32
+        DAB averaged 1 µm to both sides of the membrane.
+    neighbour : ndarray of int32
+        Row of the cell on the other side; -1 at a free border.
+    weight : ndarray of float32
+        Share of the perimeter that the ray stands for; rows sum to 1.
+    cytoplasm_dab, cytoplasm_haematoxylin : ndarray of float32
+        Shape (n,): stains half-way between nucleus and membrane, or 1 µm beyond the nucleus if that
+        is nearer; mean of all rays, optical density.
+    spacing_px : ndarray of float32
+        Shape (n,): mean distance of the nearest centres.
+    """
+
+    nucleus_px: Floats
+    membrane_px: Floats
+    od: Floats
+    contrast: Floats
+    band: Floats
+    neighbour: NDArray[np.int32]
+    weight: Floats
+    cytoplasm_dab: Floats
+    cytoplasm_haematoxylin: Floats
+    spacing_px: Floats
+
+    def __len__(self) -> int:
+        return len(self.od)
+
+
+def measure_rings(planes: _Planes, nuclei: _Nuclei, mpp: float) -> MembraneRings:
+    """Find the membrane of each nucleus of a window.
+
+    Parameters
+    ----------
+    planes : StainPlanes
+        DAB is ``second``: optical density, base 10, shape (height, width).
+    nuclei : FoundNuclei
+        Nuclei of the window.
+    mpp : float
+        Micrometres per working pixel.
+    """
+    n = len(nuclei.area_px)
+    px = 1.0 / mpp
+    field = PolarField(nuclei.labels, nuclei.centres_yx, round(LONGEST_UM * px))
+    radius = np.sqrt(np.asarray(nuclei.area_px, np.float64) / np.pi)
+    # An elongated nucleus reaches further than the circle of its area: 1.8 is 3.2 to 1.
+    nucleus = np.zeros((n, RAYS), np.int16)
+    for rays in field.chunks(1.8 * radius + 2):
+        own = field.labels[rays.flat] == (rays.index + 1).astype(np.int32)[:, None, None]
+        nucleus[rays.index] = own.sum(2, dtype=np.int16)
+    reach = half_way(nuclei.centres_yx, radius, FAR_UM * px)
+    middle, last, shared = _search(nucleus, reach.border_px, px)
+    dab = field.framed(_levels(planes.second))
+    found = [np.zeros((n, RAYS), np.float32) for _ in range(4)]
+    side = max(2, round(SIDE_UM * px))
+    for rays in field.chunks(last.max(1, initial=0) + side + 1.0):
+        i = rays.index
+        parts = _membrane(dab[rays.flat], nucleus[i], middle[i], last[i], px)
+        for out, part in zip(found, parts, strict=True):
+            out[i] = part
+    place, od, contrast, band = found
+    blue = field.framed(_levels(planes.haematoxylin))
+    return MembraneRings(
+        # The border lies half a step beyond the last sample inside.
+        nucleus_px=nucleus - np.float32(0.5),
+        membrane_px=place,
+        od=od,
+        contrast=contrast,
+        band=band,
+        neighbour=np.where(shared, reach.neighbour, np.int32(-1)),
+        weight=_weights(place),
+        cytoplasm_dab=_between(field, dab, nucleus, place, px),
+        cytoplasm_haematoxylin=_between(field, blue, nucleus, place, px),
+        spacing_px=reach.spacing_px,
+    )
+
+
+def _levels(plane: Floats) -> NDArray[np.uint8]:
+    smooth = cv2.GaussianBlur(plane, (0, 0), SMOOTH_PX)
+    levels = cv2.addWeighted(smooth, LEVELS_PER_OD, smooth, 0, 0, dtype=cv2.CV_8U)
+    return np.asarray(levels, np.uint8)
+
+
+def _between(
+    field: PolarField, plane: NDArray[np.uint8], nucleus: Steps, membrane: Floats, px: float
+) -> Floats:
+    """Mean of a plane in the cytoplasm, optical density."""
+    room = np.maximum(membrane - nucleus, 0)
+    step = np.rint(nucleus + np.minimum(room / 2, px)).astype(np.int32)
+    mean = plane[field.points(step)].mean(1, dtype=np.float32)
+    return np.asarray(mean / LEVELS_PER_OD, np.float32)
+
+
+def _search(nucleus: Steps, border: Floats, px: float) -> tuple[Steps, Steps, NDArray[np.bool_]]:
+    """Where membranes are expected, where they are looked for at most, and which are shared."""
+    room = np.maximum(border - nucleus, 0)
+    least, alone, most = (v * px for v in FREE_UM)
+    near = room <= most
+    usual = np.where(near, room, 0).sum(1) / np.maximum(near.sum(1), 1)
+    # A border without a neighbour lies about as far out as the borders with neighbours do.
+    free = np.where(near.any(1), np.clip(1.6 * usual + 2 * px, least, most), alone)[:, None]
+    shared = room <= free
+    middle = nucleus + np.where(shared, room, 0.6 * free)
+    last = nucleus + np.where(shared, 1.4 * room + px, free)
+    return np.rint(middle).astype(np.int16), np.ceil(last).astype(np.int16), shared
+
+
+def _membrane(
+    dab: NDArray[np.uint8], nucleus: Steps, middle: Steps, last: Steps, px: float
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Place, optical density, contrast and band of the membrane along each ray."""
+    steps = dab.shape[2]
+    step = np.arange(steps, dtype=np.int16)
+    low = np.maximum(nucleus - 1, 1)
+    # Sixteenths of a level, so that the pull counts in whole numbers.
+    pull = np.int16(max(1, round(16 * CENTRE_PULL / px)))
+    value = (dab.astype(np.int16) << 4) - np.abs(step - middle[..., None]) * pull
+    value[(step < low[..., None]) | (step > last[..., None])] = _NEVER
+    first = value.argmax(2)
+    # A membrane is a closed line: a ray that leapt to another one is brought back to its fellows.
+    around = np.stack([np.roll(first, k, axis=1) for k in (-2, -1, 0, 1, 2)])
+    usual = np.sort(around, axis=0)[2]
+    leap = np.abs(first - usual) > 1.5 * px
+    if leap.any():
+        far = np.abs(step - usual[leap][:, None]) > 1.5 * px
+        first[leap] = np.where(far, value[leap] - np.int16(5000), value[leap]).argmax(1)
+    side = max(2, round(SIDE_UM * px))
+    reach = np.arange(-side, side + 1)
+    profile = np.take_along_axis(dab, np.clip(first[..., None] + reach, 0, steps - 1), 2)
+    at = profile[..., side].astype(np.float32)
+    sides = np.maximum(profile[..., :side].min(2), profile[..., side + 1 :].min(2))
+    band = max(1, round(BAND_UM * px))
+    mean = profile[..., side - band : side + band + 1].mean(2, dtype=np.float32)
+    scale = np.float32(1 / LEVELS_PER_OD)
+    contrast = np.maximum(at - sides, 0)
+    return first.astype(np.float32), at * scale, contrast * scale, mean * scale
+
+
+def _weights(radius: Floats) -> Floats:
+    """Share of the perimeter that each ray stands for: half of the stretch to either side."""
+    angle = ray_angles().astype(np.float32)
+    x, y = radius * np.cos(angle), radius * np.sin(angle)
+    stretch = np.hypot(np.roll(x, -1, 1) - x, np.roll(y, -1, 1) - y)
+    length = stretch + np.roll(stretch, 1, 1)
+    total = length.sum(1, keepdims=True)
+    even = np.float32(1 / RAYS)
+    return np.where(total > 0, length / np.maximum(total, 1e-6), even).astype(np.float32)
+
+
+def stained_rays(rings: MembraneRings, least_od: float, least_contrast: float) -> NDArray[np.bool_]:
+    """Rays along which a stained membrane is seen, shape (n, 32)."""
+    return np.asarray((rings.od >= least_od) & (rings.contrast >= least_contrast))
