@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
 
 import cv2
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_her2.cells.classes import CellMode
 from napari_her2.cells.combined import combined_image
+from napari_her2.cells.detection_settings import SETTINGS
 from napari_her2.cells.stain_planes import StainPlanes, read_planes
 from napari_her2.cells.working_pixels import WorkingPixels, working_pixels
 from napari_her2.slides.base import Slide
@@ -28,9 +29,9 @@ SAMPLE_PX: Final = 384
 SEED: Final = 20010223
 """Where the sampled fields lie; the same for each slide."""
 
-LEAST_THRESHOLD: Final = 14
-"""Lowest threshold of the combined image (grey levels of 1/250 optical density): below it there is
-no nucleus but the noise of a blank field."""
+LEAST_CONTRAST: Final = 0.014
+"""Lowest threshold, optical density above the median of the tissue: what the noise of a scanner and
+of JPEG makes of a field without cells stays below it."""
 
 StainVectors = Mapping[str, tuple[float, float, float]]
 
@@ -60,7 +61,10 @@ class Calibration:
     vectors : {"published", "measured", "given"}
         Where the stain vectors came from.
     threshold : int
-        Above it a pixel of the smoothed combined image belongs to a nucleus.
+        Above it a pixel of the contrast image belongs to a nucleus.
+    nuclear_contrast : int
+        Grey levels between the median of the tissue and Otsu's threshold of the intensity image:
+        the unit that intensity is weighed in.
     sampled_px : int
         Number of working pixels of tissue the threshold was measured on.
     """
@@ -79,6 +83,7 @@ class Calibration:
     matrix: tuple[tuple[float, float, float], ...]
     vectors: str
     threshold: int
+    nuclear_contrast: int
     sampled_px: int
 
     @property
@@ -160,14 +165,25 @@ def calibrate(
     draft = Calibration(
         mode, pixels.level, pixels.factor_x, pixels.factor_y, pixels.scale_x, pixels.scale_y,
         pixels.mpp_x, pixels.mpp_y, pixels.width, pixels.height, tissue.background,
-        tuple((float(r[0]), float(r[1]), float(r[2])) for r in matrix), source, 255, 0,
+        tuple((float(r[0]), float(r[1]), float(r[2])) for r in matrix), source, 255, 1, 0,
     )  # fmt: skip
-    histogram = np.zeros(256, np.int64)
+    settings = SETTINGS[mode]
+    intensity, contrast = np.zeros(256, np.int64), np.zeros(256, np.int64)
     for planes, on in _fields(slide, tissue, draft):
-        histogram += np.bincount(combined_image(planes, draft)[on], minlength=256)
-    total = int(histogram.sum())
-    threshold = max(_otsu(histogram), LEAST_THRESHOLD) if total else 255
-    return Calibration(**{**vars(draft), "threshold": threshold, "sampled_px": total})
+        image = combined_image(planes, draft.background, settings)
+        intensity += np.bincount(image.intensity[on], minlength=256)
+        contrast += np.bincount(image.contrast[on], minlength=256)
+    total = int(contrast.sum())
+    if not total:
+        return draft
+    cut, middle = _otsu(contrast), _median(contrast)
+    rise = max(settings.threshold_share * (cut - middle), LEAST_CONTRAST * settings.grey_per_od)
+    return replace(
+        draft,
+        threshold=min(254, round(middle + rise)),
+        nuclear_contrast=max(5, _otsu(intensity) - _median(intensity)),
+        sampled_px=total,
+    )
 
 
 def _given(vectors: StainVectors) -> NDArray[np.float64]:
@@ -210,6 +226,11 @@ def _fields(
             on = on & (wide == 0)
         out.append((planes, on))
     return out
+
+
+def _median(histogram: NDArray[np.int64]) -> int:
+    """Lower median of what a histogram counts."""
+    return int(np.searchsorted(np.cumsum(histogram), (histogram.sum() + 1) // 2))
 
 
 def _otsu(histogram: NDArray[np.int64]) -> int:

@@ -12,28 +12,44 @@ from skimage.segmentation import watershed
 
 from napari_her2.cells.classes import CellMode
 from napari_her2.cells.combined import combined_image
-from napari_her2.cells.stain_planes import StainPlanes
-from napari_her2.types import BoolMask
+from napari_her2.cells.detection_settings import SETTINGS
+from napari_her2.cells.markers import find_markers, strict_heights
+from napari_her2.types import BoolMask, RgbImage
 
 __all__ = ["FoundNuclei", "Landscape", "find_nuclei", "landscape"]
-
-LEAST_UM2: Final = 10.0
-"""Smaller objects are debris: a lymphocyte's nucleus has about 25 µm²."""
-
-APART_UM: Final = 2.2
-"""Markers of two nuclei lie at least this far apart."""
 
 DISTANCE_STEPS: Final = 8
 """Steps of the distance to the outline per pixel."""
 
-_PERIOD = 16
+LEVELS_PER_STEP: Final = 128
+"""Levels of the surface per such step."""
+
+LARGEST_WEIGHT: Final = 120
+"""Levels of the surface per grey level, at most: they stay below 2**16."""
+
+
+class _Window(Protocol):
+    @property
+    def rgb(self) -> RgbImage: ...
+    @property
+    def mpp_x(self) -> float: ...
+    @property
+    def mpp_y(self) -> float: ...
+    @property
+    def origin_x(self) -> int: ...
+    @property
+    def origin_y(self) -> int: ...
 
 
 class _Constants(Protocol):
     @property
     def mode(self) -> CellMode: ...
     @property
+    def background(self) -> tuple[float, float, float]: ...
+    @property
     def threshold(self) -> int: ...
+    @property
+    def nuclear_contrast(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -69,113 +85,108 @@ class Landscape:
     Attributes
     ----------
     mask : ndarray of uint8
-        Shape (height, width): 255 on nuclei.
-    components : ndarray of int32
-        Connected pieces of the mask, 0 = none; numbers need not follow each other.
-    n_components : int
-        Largest number plus one.
+        Shape (height, width): not 0 on nuclei.
     height : ndarray of float32
         Shape (height, width), to be flooded from the top; no two pixels nearer than 16 are equal.
     markers : ndarray of int64
-        Flat indices of the markers.
+        Flat indices of the markers, rising.
+    least_px : float
+        Smaller objects are left out.
     """
 
     mask: NDArray[np.uint8]
-    components: NDArray[np.int32]
-    n_components: int
     height: NDArray[np.float32]
     markers: NDArray[np.int64]
+    least_px: float
 
 
-def landscape(planes: StainPlanes, calibration: _Constants) -> Landscape:
+def landscape(window: _Window, calibration: _Constants) -> Landscape:
     """Mask, markers and the surface to flood.
 
     Every step looks no further than a few micrometres and counts in whole numbers: what is found
     does not depend on where the window begins.
     """
-    grey = combined_image(planes, calibration)
-    um2 = planes.mpp_x * planes.mpp_y
-    _, bright = cv2.threshold(grey, calibration.threshold, 255, cv2.THRESH_BINARY)
-    n, pieces, stats, _ = cv2.connectedComponentsWithStats(bright, connectivity=4, ltype=cv2.CV_32S)
-    components = np.asarray(pieces, np.int32)
-    keep = stats[:, cv2.CC_STAT_AREA] >= LEAST_UM2 / um2
-    keep[0] = False
-    mask = np.where(keep, np.uint8(255), np.uint8(0))[components]
+    settings = SETTINGS[calibration.mode]
+    um = float((window.mpp_x * window.mpp_y) ** 0.5)
+    image = combined_image(window, calibration.background, settings)
+    _, bright = cv2.threshold(image.contrast, calibration.threshold, 255, cv2.THRESH_BINARY)
+    mask = np.asarray(bright, np.uint8)
     distance = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_5)
     steps = cv2.convertScaleAbs(distance, alpha=DISTANCE_STEPS)
     steps = cv2.GaussianBlur(steps, (0, 0), 1.0)
-    height = _strict(np.asarray(steps, np.uint8), grey, planes.origin_x, planes.origin_y)
-    radius = min(max(1, round(APART_UM / um2**0.5)), _PERIOD // 2 - 1)
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    top = cv2.dilate(height, disc)
-    markers = np.flatnonzero((height >= top) & (mask > 0))
-    return Landscape(mask, components, n, height, markers)
-
-
-def _strict(
-    first: NDArray[np.uint8], second: NDArray[np.uint8], x: int, y: int
-) -> NDArray[np.float32]:
-    """Order pixels by ``first``, then by ``second``, then by their place on the slide.
-
-    The three become the bytes of one float, whose order is that of its bits.
-    """
-    h, w = first.shape
-    order = np.random.default_rng(0).permutation(_PERIOD**2).astype(np.uint8)
-    rows, columns = (np.arange(h) + y) % _PERIOD, (np.arange(w) + x) % _PERIOD
-    place = order.reshape(_PERIOD, _PERIOD)[np.ix_(rows, columns)]
-    exponent = np.full((h, w), 0x3F, np.uint8)
-    return np.asarray(
-        cv2.merge([place, second, first, exponent]).view("<f4").reshape(h, w), np.float32
+    per_um = DISTANCE_STEPS * LEVELS_PER_STEP / um
+    weight = round(settings.intensity_um * per_um / max(1, calibration.nuclear_contrast))
+    levels = cv2.addWeighted(
+        steps, LEVELS_PER_STEP, image.intensity, min(weight, LARGEST_WEIGHT), 0, dtype=cv2.CV_32F
     )
+    height = strict_heights(np.asarray(levels, np.float32), window.origin_x, window.origin_y)
+    apart, reach = (max(1, round(v / um)) for v in (settings.apart_um, settings.reach_um))
+    markers = find_markers(height, mask, apart, reach, settings.dip_um * per_um * 256)
+    return Landscape(mask, height, markers, settings.least_um2 / um**2)
 
 
-def find_nuclei(planes: StainPlanes, calibration: _Constants) -> FoundNuclei:
+def find_nuclei(window: _Window, calibration: _Constants) -> FoundNuclei:
     """Find the nuclei of one window.
 
     Parameters
     ----------
-    planes : StainPlanes
+    window : StainPlanes
         The window, any size.
     calibration : Calibration
-        Mode and threshold.
+        Mode, glass and thresholds.
 
     Returns
     -------
     FoundNuclei
-        None where there is nothing; those cut by the window's edge too. Connected components with
-        one marker are taken as they are, the others are flooded from their markers, which gives
-        the same as flooding the whole mask: water does not cross from one to another.
+        Those cut by the window's edge too. Connected components with one marker are taken as they
+        are, the others are flooded from their markers, which gives the same as flooding the whole
+        mask: water does not cross from one to another.
     """
-    land = landscape(planes, calibration)
+    land = landscape(window, calibration)
     w = land.mask.shape[1]
-    n = len(land.markers)
-    owner = land.components.ravel()[land.markers]
-    per = np.bincount(owner, minlength=land.n_components)
-    number = np.zeros(land.n_components, np.int32)
-    number[owner] = np.arange(1, n + 1, dtype=np.int32)
-    number[per != 1] = 0
-    labels = number[land.components]
-    if (per > 1).any():
-        _flood(land, per > 1, owner, labels)
-    flat = np.flatnonzero(labels)
-    values = labels.ravel()[flat]
-    area = np.bincount(values, minlength=n + 1)[1:]
-    rows, columns = np.divmod(flat, w)
-    total_y = np.bincount(values, rows, n + 1)[1:]
-    total_x = np.bincount(values, columns, n + 1)[1:]
-    centres = np.stack([total_y, total_x], axis=1) / np.maximum(area, 1)[:, None]
-    return FoundNuclei(
-        labels, centres, area.astype(np.int64), np.stack(np.divmod(land.markers, w), axis=1)
+    pieces, joined, stats, centroids = cv2.connectedComponentsWithStats(
+        land.mask, connectivity=4, ltype=cv2.CV_32S
     )
+    components = np.asarray(joined, np.int32)
+    n = len(land.markers)
+    owner = components.ravel()[land.markers]
+    per = np.bincount(owner, minlength=pieces)
+    alone = per[owner] == 1
+    area = np.zeros(n, np.int64)
+    centres = np.zeros((n, 2))
+    area[alone] = stats[owner[alone], cv2.CC_STAT_AREA]
+    centres[alone] = centroids[owner[alone]][:, ::-1]
+    flooded = _flood(land, per > 1, components, ~alone)
+    if flooded is not None:
+        flat, values = flooded
+        rows, columns = np.divmod(flat, w)
+        count = np.bincount(values, minlength=n)
+        area += count
+        count = np.maximum(count, 1)
+        together = np.stack(
+            [np.bincount(values, rows, n) / count, np.bincount(values, columns, n) / count], axis=1
+        )
+        centres[~alone] = together[~alone]
+    keep = area >= max(1.0, land.least_px)
+    number = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
+    of_piece = np.zeros(pieces, np.int32)
+    of_piece[owner[alone]] = number[alone]
+    labels = of_piece[components]
+    if flooded is not None:
+        labels.ravel()[flooded[0]] = number[flooded[1]]
+    markers = np.stack(np.divmod(land.markers, w), axis=1)
+    return FoundNuclei(labels, centres[keep], area[keep], markers[keep])
 
 
 def _flood(
-    land: Landscape, clump: BoolMask, owner: NDArray[np.int32], labels: NDArray[np.int32]
-) -> None:
-    """Divide components with several markers, in place."""
-    inside = clump[land.components]
-    chosen = clump[owner]
+    land: Landscape, clump: BoolMask, components: NDArray[np.int32], chosen: BoolMask
+) -> tuple[NDArray[np.intp], NDArray[np.int32]] | None:
+    """Pixels of components with several markers, and the marker each belongs to."""
+    if not chosen.any():
+        return None
+    inside = clump[components]
     seeds = np.zeros(land.mask.shape, np.int32)
     seeds.ravel()[land.markers[chosen]] = np.flatnonzero(chosen).astype(np.int32) + 1
     flooded = watershed(-land.height, seeds, mask=inside)  # type: ignore[no-untyped-call]
-    np.copyto(labels, flooded, where=inside)
+    flat = np.flatnonzero(flooded)
+    return flat, flooded.ravel()[flat] - 1

@@ -1,0 +1,107 @@
+"""What detection is set to in each mode: constants, the same for all slides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from napari_her2.cells.classes import CellMode
+
+__all__ = ["SETTINGS", "DetectionSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionSettings:
+    """Constants of one mode.
+
+    Attributes
+    ----------
+    weights : (float, float, float)
+        The combined image is this sum of the optical densities in R, G and B.
+    largest_od : float
+        Densities count up to this in each channel, so that very dark objects do not decide what
+        the threshold sees of pale ones.
+    grey_per_od : int
+        Grey levels of the combined image per optical density.
+    smooth_um : float
+        Standard deviation of the Gaussian for the mask, µm.
+    marker_um : float
+        The same for markers.
+    local_um : float
+        Side of the square whose mean is the local background, µm.
+    local_share : float
+        Share of that mean that is taken off. A multiple of 1/4, so that products are exact.
+    threshold_share : float
+        Where the threshold lies between the median of the tissue (0) and Otsu's threshold (1).
+    intensity_um : float
+        Weight of intensity against distance where markers are chosen: µm of distance that the
+        contrast of an average nucleus is worth.
+    apart_um : float
+        Markers lie at least this far apart.
+    dip_um : float
+        Two markers that see each other over a dip of less than this are one nucleus.
+    reach_um : float
+        Farthest distance over which that is asked.
+    least_um2 : float
+        Smaller objects are left out.
+    interiors : bool
+        Whether cells are also found by what encloses them; see ``interiors.py``.
+    """
+
+    weights: tuple[float, float, float]
+    largest_od: float
+    grey_per_od: int
+    smooth_um: float
+    marker_um: float
+    local_um: float
+    local_share: float
+    threshold_share: float
+    intensity_um: float
+    apart_um: float = 1.6
+    dip_um: float = 0.4
+    reach_um: float = 8.0
+    least_um2: float = 5.0
+    interiors: bool = False
+
+
+SETTINGS: Final[Mapping[CellMode, DetectionSettings]] = {
+    # Haematoxylin takes twice as much red as blue, DAB a third: red minus half the blue is nucleus
+    # minus membrane (Vandenberghe 2017), and keeps its sign where strong DAB leaves no blue light.
+    "her2-ihc": DetectionSettings(
+        weights=(1.0, 0.0, -0.5),
+        largest_od=2.4,
+        grey_per_od=500,
+        smooth_um=1.3,
+        marker_um=1.3,
+        local_um=16.0,
+        local_share=1.0,
+        threshold_share=0.7,
+        intensity_um=1.0,
+        interiors=True,
+    ),
+    # Brown nuclei and blue ones both take red light; beyond 0.4 OD they count alike.
+    "nuclear-ihc": DetectionSettings(
+        weights=(1.0, 0.0, 0.0),
+        largest_od=0.4,
+        grey_per_od=500,
+        smooth_um=1.0,
+        marker_um=1.3,
+        local_um=16.0,
+        local_share=1.0,
+        threshold_share=0.85,
+        intensity_um=1.0,
+    ),
+    # Eosin takes hardly any red.
+    "he": DetectionSettings(
+        weights=(1.0, 0.0, 0.0),
+        largest_od=1.0,
+        grey_per_od=250,
+        smooth_um=0.8,
+        marker_um=1.0,
+        local_um=24.0,
+        local_share=0.0,
+        threshold_share=1.0,
+        intensity_um=2.0,
+    ),
+}
