@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QPaintEvent
-from qtpy.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter
+from qtpy.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter, QWidget
 
 __all__ = ["ElidedCombo"]
 
 
 class ElidedCombo(QComboBox):
-    """Cuts in the middle: both ends tell slides of one study apart. The list itself is whole."""
+    """Cuts in the middle: both ends tell slides of one study apart. The list itself is whole.
+
+    Parameters
+    ----------
+    mode : Qt.TextElideMode
+        Where else to cut.
+    """
+
+    def __init__(
+        self,
+        parent: QWidget | None = None,
+        *,
+        mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle,
+    ) -> None:
+        super().__init__(parent)
+        self._mode = mode
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw as the style does, with the text cut to the room there is."""
@@ -32,6 +47,4 @@ class ElidedCombo(QComboBox):
             self,
         )
         # Styles keep a pixel or two on either side of the text.
-        return self.fontMetrics().elidedText(
-            self.currentText(), Qt.TextElideMode.ElideMiddle, room.width() - 6
-        )
+        return self.fontMetrics().elidedText(self.currentText(), self._mode, room.width() - 6)

@@ -54,7 +54,7 @@ class LookAtList(QWidget):
         )
         self._why = ElidedLine(muted=True)
         head = QHBoxLayout()
-        head.setSpacing(6)
+        head.setSpacing(4)
         head.addWidget(line(ui("look_at"), bold=True))
         head.addWidget(self._back)
         head.addWidget(self._position)
@@ -71,7 +71,7 @@ class LookAtList(QWidget):
     def _arrow(text: str, tip: str) -> QToolButton:
         button = QToolButton()
         button.setText(text)
-        button.setFixedSize(TARGET_PX + 2, TARGET_PX)
+        button.setFixedSize(TARGET_PX, TARGET_PX)
         return named(button, tip.split(" (")[0], tip)
 
     @property

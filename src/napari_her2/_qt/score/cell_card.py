@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QRectF, QSize, Qt, Signal
+from qtpy.QtCore import QRectF, Qt, Signal
 from qtpy.QtGui import QPainter, QPaintEvent, QPen, QPixmap
 from qtpy.QtWidgets import (
-    QGridLayout,
     QHBoxLayout,
     QLabel,
-    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_her2._qt import numbers
-from napari_her2._qt.components.labels import ElidedLine, line, named
+from napari_her2._qt.components.labels import ElidedLine, line, named, paragraph
 from napari_her2._qt.components.tile_gallery import to_pixmap
-from napari_her2._qt.score.class_bar import class_colour, swatch
+from napari_her2._qt.score.class_bar import class_colour
 from napari_her2._qt.score.facts import class_short
 from napari_her2._qt.style import TARGET_PX, theme_colours
 from napari_her2._qt.texts import ui
 from napari_her2.cells.classes import CELL_CLASSES
+from napari_her2.layers.colours import border_of
 
 if TYPE_CHECKING:
     from napari_her2._qt.score.cell_facts import CellFacts
@@ -85,10 +84,13 @@ class CellCard(QWidget):
         named(self.crop, ui("cell_crop"))
         self.probs = ElidedLine()
         self.given = line("", muted=True)
-        self.membrane = ElidedLine()
+        self.membrane = paragraph()
         self.dial = CompletenessDial()
-        self._keys = QGridLayout()
+        self._keys = QHBoxLayout()
         self._keys.setSpacing(2)
+        keys = QHBoxLayout()
+        keys.addLayout(self._keys)
+        keys.addStretch()
         self._buttons: list[QToolButton] = []
         self._change = line(ui("cell_change"), muted=True)
         membrane = QHBoxLayout()
@@ -100,7 +102,7 @@ class CellCard(QWidget):
         words.addWidget(self.probs)
         words.addLayout(membrane)
         words.addWidget(self._change)
-        words.addLayout(self._keys)
+        words.addLayout(keys)
         words.addStretch()
         self._body = QWidget()
         body = QHBoxLayout(self._body)
@@ -131,14 +133,11 @@ class CellCard(QWidget):
         for i, name in enumerate(classes):
             button = QToolButton()
             button.setText(str(i))
-            button.setIcon(swatch(name))
-            button.setIconSize(QSize(10, 10))
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-            button.setMinimumHeight(TARGET_PX)
-            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            button.setFixedSize(TARGET_PX, TARGET_PX)
+            button.setStyleSheet(_key_style(name))
             named(button, ui("cell_change_to", name=name), ui("cell_key", name=name, key=i))
             button.clicked.connect(lambda _=False, name=name: self.class_chosen.emit(name))
-            self._keys.addWidget(button, i // 4, i % 4)
+            self._keys.addWidget(button)
             self._buttons.append(button)
         self._change.setText(ui("cell_change", last=len(classes) - 1))
 
@@ -177,3 +176,14 @@ class CellCard(QWidget):
             parts.append(ui("membrane_of_od", od=numbers.fixed(cell.od, 2)))
         self.membrane.setText(", ".join(parts))
         self.dial.set_share(cell.completeness, cell.class_name)
+
+
+def _key_style(name: str) -> str:
+    """A key in its class's colour, with the digit in the colour of the class's border."""
+    fill = class_colour(name).name()
+    text = border_of(fill)
+    return (
+        f"QToolButton {{ background: {fill}; color: {text}; border: 1px solid #D0D0D0;"
+        " border-radius: 3px; font-weight: bold; padding: 0px; }"
+        f"QToolButton:hover, QToolButton:focus {{ border: 2px solid {text}; }}"
+    )

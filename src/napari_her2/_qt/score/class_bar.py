@@ -6,14 +6,20 @@ from collections.abc import Sequence
 
 from qtpy.QtCore import QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QHelpEvent, QIcon, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
-from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QToolTip, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QHBoxLayout,
+    QSizePolicy,
+    QToolTip,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_her2._qt import numbers
 from napari_her2._qt.components.labels import line, named
 from napari_her2._qt.score.facts import ClassShare, class_short
 from napari_her2._qt.style import TARGET_PX, theme_colours
 from napari_her2._qt.texts import ui
-from napari_her2._qt.theming import follow_theme
 from napari_her2.layers.colours import CELL_CLASSES
 
 __all__ = ["ClassShares", "StackedBar", "class_colour", "swatch"]
@@ -23,6 +29,8 @@ _NUCLEAR = {
 }  # fmt: skip
 _OUTLINE = QColor("#D0D0D0")
 _BAR_PX = 16
+_SWATCH = 12
+_GAP = 4
 
 
 def class_colour(name: str) -> QColor:
@@ -116,6 +124,44 @@ class StackedBar(QWidget):
             left += width
 
 
+class ShareButton(QAbstractButton):
+    """A swatch and a number, drawn tight: four of them stand in the width of a dock."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._name = name
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def sizeHint(self) -> QSize:
+        """Swatch, gap, text."""
+        text = self.fontMetrics().horizontalAdvance(self.text())
+        return QSize(_SWATCH + 3 * _GAP + text, TARGET_PX)
+
+    def minimumSizeHint(self) -> QSize:
+        """The whole text is always seen."""
+        return self.sizeHint()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Draw swatch and text, underlined while the cursor is on it, framed with the focus."""
+        painter = QPainter(self)
+        colours = theme_colours()
+        top = (self.height() - _SWATCH) // 2
+        painter.setPen(QPen(_OUTLINE, 1))
+        painter.setBrush(class_colour(self._name))
+        painter.drawRect(_GAP, top, _SWATCH - 1, _SWATCH - 1)
+        painter.setPen(colours.text)
+        font = painter.font()
+        font.setUnderline(self.underMouse())
+        painter.setFont(font)
+        box = self.rect().adjusted(_SWATCH + 2 * _GAP, 0, 0, 0)
+        painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, self.text())
+        if self.hasFocus():
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+
+
 class ClassShares(QWidget):
     """Four numbers with their colours over the bar.
 
@@ -129,22 +175,22 @@ class ClassShares(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._buttons: list[QToolButton] = []
+        self._buttons: list[ShareButton] = []
         self._names: tuple[str, ...] = ()
         self._row = QHBoxLayout()
-        self._row.setSpacing(2)
+        self._row.setSpacing(0)
         self._so_far = line(ui("so_far"), muted=True)
         self.bar = StackedBar()
         self.bar.class_clicked.connect(self.class_clicked)
-        head = QHBoxLayout()
-        head.setSpacing(4)
-        head.addLayout(self._row, 1)
-        head.addWidget(self._so_far)
+        below = QHBoxLayout()
+        below.setSpacing(4)
+        below.addWidget(self.bar, 1)
+        below.addWidget(self._so_far)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(1)
-        layout.addLayout(head)
-        layout.addWidget(self.bar)
+        layout.addLayout(self._row)
+        layout.addLayout(below)
 
     def set_shares(self, shares: Sequence[ClassShare], *, so_far: bool) -> None:
         """Show the shares; ``so_far`` while cells are missing."""
@@ -153,7 +199,9 @@ class ClassShares(QWidget):
             self._rebuild(names)
         for button, share in zip(self._buttons, shares, strict=True):
             text = ui("class_share", name=class_short(share.name), share=share.text)
-            button.setText(text)
+            if text != button.text():
+                button.setText(text)
+                button.updateGeometry()
             said = f"{text}, {ui('so_far')}" if so_far else text
             named(button, said, ui("class_only_tip", tip=_tip(share)))
         self.bar.set_shares(shares)
@@ -171,14 +219,7 @@ class ClassShares(QWidget):
         self._buttons = []
         self._names = names
         for name in names:
-            button = QToolButton()
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-            button.setIcon(swatch(name))
-            button.setIconSize(QSize(12, 12))
-            button.setAutoRaise(True)
-            button.setMinimumHeight(TARGET_PX)
-            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            follow_theme(button, _flat_style)
+            button = ShareButton(name)
             button.clicked.connect(lambda _=False, name=name: self.class_clicked.emit(name))
             self._row.addWidget(button)
             self._buttons.append(button)
@@ -186,12 +227,3 @@ class ClassShares(QWidget):
 
 def _tip(share: ClassShare) -> str:
     return ui("class_tip", name=share.name, n=numbers.count(share.n))
-
-
-def _flat_style() -> str:
-    c = theme_colours()
-    return (
-        "QToolButton { background: transparent; border: 1px solid transparent; padding: 0px 1px; }"
-        f"QToolButton:hover {{ border-color: {c.primary.lighter(140).name()}; }}"
-        f"QToolButton:focus {{ border-color: {c.text.name()}; }}"
-    )

@@ -8,7 +8,6 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
     QCheckBox,
-    QComboBox,
     QGridLayout,
     QHBoxLayout,
     QRadioButton,
@@ -17,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_her2._qt.components.elided_combo import ElidedCombo
 from napari_her2._qt.components.labels import (
     ElidedLine,
     InfoButton,
@@ -58,36 +58,19 @@ class ScoreFormPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._cards: dict[str, ModelCard | None] = {}
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(6)
-        grid.setVerticalSpacing(3)
-        grid.setColumnStretch(1, 1)
-        top = Qt.AlignmentFlag.AlignTop
         self.where = WhereRow()
         self.where.changed.connect(self.changed)
         self.where.region_requested.connect(self.region_requested)
-        grid.addWidget(line(ui("where"), bold=True), 0, 0, top)
-        grid.addWidget(self.where, 0, 1)
         self._organ_label = line(ui("organ"), bold=True)
         self._organ_row = self._make_organ_row()
-        grid.addWidget(self._organ_label, 1, 0, top)
-        grid.addWidget(self._organ_row, 1, 1)
         self.rule = _combo(ui("rule"), ui("rule_tip"))
         self._rule_label = line(ui("rule"), bold=True)
         self._rule_label.setBuddy(self.rule)
-        grid.addWidget(self._rule_label, 2, 0)
-        grid.addWidget(self.rule, 2, 1)
         self.classifier = _combo(ui("classifier"), ui("classifier_tip"))
         self.info = InfoButton(ui("classifier_card_tip"))
         self.info.clicked.connect(self.card_requested)
         self._classifier_label = line(ui("classifier"), bold=True)
         self._classifier_label.setBuddy(self.classifier)
-        classifier = QHBoxLayout()
-        classifier.setSpacing(4)
-        classifier.addWidget(self.classifier, 1)
-        classifier.addWidget(self.info)
-        grid.addWidget(self._classifier_label, 3, 0)
-        grid.addLayout(classifier, 3, 1)
 
         self.hint = paragraph(muted=True)
         self.hint.setVisible(False)
@@ -97,7 +80,11 @@ class ScoreFormPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
-        layout.addLayout(grid)
+        # Each label as wide as its word: a column as wide as “Classifier” would cut “Where”.
+        layout.addLayout(_row(line(ui("where"), bold=True), self.where))
+        layout.addLayout(_row(self._organ_label, self._organ_row))
+        layout.addLayout(_row(self._rule_label, self.rule))
+        layout.addLayout(_row(self._classifier_label, self.classifier, self.info))
         layout.addWidget(self.hint)
         layout.addLayout(self._options_head())
         layout.addWidget(self._options)
@@ -279,8 +266,19 @@ class ScoreFormPanel(QWidget):
         self.hint.setVisible(bool(text))
 
 
-def _combo(name: str, tip: str) -> QComboBox:
-    combo = QComboBox()
+def _row(label: QWidget, control: QWidget, *more: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(6)
+    label.setMinimumHeight(TARGET_PX)
+    row.addWidget(label, 0, Qt.AlignmentFlag.AlignTop)
+    row.addWidget(control, 1)
+    for widget in more:
+        row.addWidget(widget)
+    return row
+
+
+def _combo(name: str, tip: str) -> ElidedCombo:
+    combo = ElidedCombo(mode=Qt.TextElideMode.ElideRight)
     combo.setMinimumHeight(TARGET_PX)
     combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     return named(combo, name, tip)

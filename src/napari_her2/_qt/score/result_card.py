@@ -50,18 +50,10 @@ class ClassToggles(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._boxes: dict[str, QCheckBox] = {}
-        self._rows = QVBoxLayout()
+        self._head = line(ui("classes"), bold=True)
+        self._rows = QVBoxLayout(self)
+        self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(0)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        head = line(ui("classes"), bold=True)
-        head.setFixedHeight(TARGET_PX)
-        column = QVBoxLayout()
-        column.addWidget(head)
-        column.addStretch()
-        layout.addLayout(column)
-        layout.addLayout(self._rows, 1)
 
     def set_classes(self, names: Sequence[str], visible: Collection[str]) -> None:
         """Offer these classes."""
@@ -77,18 +69,18 @@ class ClassToggles(QWidget):
         return tuple(n for n, b in self._boxes.items() if b.isChecked())
 
     def _rebuild(self, names: Sequence[str]) -> None:
-        while self._rows.count():
-            item = self._rows.takeAt(0).layout()
-            while item is not None and item.count():
-                widget = item.takeAt(0).widget()
-                if widget is not None:
-                    widget.hide()
-                    widget.deleteLater()
+        for box in self._boxes.values():
+            box.hide()
+            box.deleteLater()
         self._boxes = {}
+        while self._rows.count():
+            self._rows.takeAt(0)
         # Grades in the first row, what is no tumour in the second: seven do not fit in one.
         for part in (names[:4], names[4:]):
             row = QHBoxLayout()
-            row.setSpacing(4)
+            row.setSpacing(6)
+            if not self._boxes:
+                row.addWidget(self._head)
             for name in part:
                 box = QCheckBox(class_short(name))
                 box.setIcon(swatch(name))
@@ -147,9 +139,9 @@ class ScoreResultCard(ResultFrame):
         self.indices = ElidedLine()
         self.rules = small_button(ui("rules_button"), ui("rules_why_tip"))
         self.rules.clicked.connect(self.rules_requested)
-        indices = QHBoxLayout()
-        indices.addWidget(self.indices, 1)
-        indices.addWidget(self.rules)
+        verdict = QHBoxLayout()
+        verdict.addWidget(self.verdict, 1)
+        verdict.addWidget(self.rules)
         self.warnings = paragraph()
         self.toggles = ClassToggles()
         self.map_box = QComboBox()
@@ -165,6 +157,7 @@ class ScoreResultCard(ResultFrame):
         map_row.addWidget(line(ui("map"), bold=True), 0, 0)
         map_row.addWidget(self.map_box, 0, 1)
         self.zoom_hint = line("", muted=True)
+        self.zoom_hint.setVisible(False)
         self.look_at = LookAtList([(k, ui(f"sort_{k}")) for k in ("dense", "doubtful")])
         self.cell = CellCard()
         self.corrected = CorrectedRow()
@@ -185,14 +178,14 @@ class ScoreResultCard(ResultFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(4)
+        layout.addWidget(self.title)
+        layout.addWidget(self.partial)
+        layout.addLayout(verdict)
         for widget in (
-            self.title, self.partial, self.verdict, self.evidence, self.descriptor, self.reason,
-            self.mend, self.shares, self._disagree,
+            self.evidence, self.descriptor, self.reason, self.mend, self.shares, self._disagree,
+            self.indices, self.warnings, rule(),
         ):  # fmt: skip
             layout.addWidget(widget)
-        layout.addLayout(indices)
-        layout.addWidget(self.warnings)
-        layout.addWidget(rule())
         layout.addWidget(self.toggles)
         layout.addLayout(map_row)
         layout.addWidget(self.zoom_hint)
