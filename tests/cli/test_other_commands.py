@@ -95,7 +95,8 @@ def test_selfcheck_rebuilds_the_published_counts(run_here):
     assert all(set(c) >= {"id", "expected", "got", "tolerance", "ok"} for c in checks)
     assert all(c["ok"] for c in checks)
     assert 23_834_568 in [c["got"] for c in checks]
-    assert len(run_here("selfcheck", "--json").json["checks"]) == len(checks)
+    every = run_here("selfcheck", "--json").json["checks"]
+    assert {c["id"] for c in every} > {c["id"] for c in checks}
 
 
 def test_selfcheck_fails_loudly(run_here, monkeypatch):
@@ -105,7 +106,7 @@ def test_selfcheck_fails_loudly(run_here, monkeypatch):
     monkeypatch.setattr(selfcheck, "check_arch", lambda: [wrong])
     answer = run_here("selfcheck", "arch")
     assert answer.code == 1
-    assert "FAIL count: expected 1, got 2" in answer.out
+    assert answer.out.splitlines()[1].split() == ["FAIL", "count", "1", "2"]
 
 
 def test_synth_writes_a_slide_with_its_truth(run_here, tmp_path):

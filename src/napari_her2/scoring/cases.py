@@ -203,8 +203,8 @@ def _not_assessable(
 def _apply(rule: Rule, evidence: Evidence) -> RuleResult:
     verdict = rule.read(evidence)
     inputs: dict[str, Any] = {}
-    if evidence.clusters is not None and rule.specimen == "biopsy":
-        inputs["clusters"] = dict(evidence.clusters)
+    if rule.specimen == "biopsy":
+        inputs["clusters"] = {c.grade: int(c.value) for c in verdict.cuts}
     if evidence.incomplete_intense and rule.organ == "breast":
         inputs["incomplete_intense_percent"] = evidence.incomplete_intense
     return RuleResult(

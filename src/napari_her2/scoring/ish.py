@@ -1,5 +1,6 @@
 """HER2 in situ hybridisation: groups 1 to 5, single probe, the gastro-oesophageal reading, and what
-they make of an IHC 2+."""
+they make of an IHC 2+.
+"""
 
 from __future__ import annotations
 
