@@ -259,15 +259,18 @@ class ScoreController(RunController):
         self._session.background.submit(call, done, tell)
 
     def _summarise(self, table: CellTable, document: dict[str, Any]) -> Mapping[str, Any]:
-        mpp = document.get("mpp")
-        tiles = resample_tiles(table, float(mpp["x"]), float(mpp["y"])) if mpp else None
+        given = document.get("mpp")
+        mpp = (float(given["x"]), float(given["y"])) if given else None
+        classifier = document.get("classifier") or {}
         return self.services.summarise(
             table,
-            tiles,
+            None if mpp is None else resample_tiles(table, *mpp),
             organ=document.get("organ", "breast"),
             specimen=document.get("specimen", "resection"),
             rule=document.get("rule"),
             tissue_mm2=document.get("area_mm2"),
+            mpp=mpp,
+            demo=classifier.get("status") == "synthetic-demo",
         )
 
     # surroundings -------------------------------------------------------------------------

@@ -133,7 +133,9 @@ def facts_of(
     rules = tuple(_rule_line(s, chosen, n) for s in _scores(said))
     verdict = evidence = reason = descriptor = ""
     if complete and chosen is not None and _assessable(said, chosen):
-        verdict = ui("rule_yields", score=score_words(chosen))
+        # A demo classifier's cells make a score that is no status; the document has the words.
+        demo = chosen.get("status") is None
+        verdict = str(chosen["sentence"]) if demo else ui("rule_yields", score=score_words(chosen))
         evidence = _evidence(chosen, n)
         if chosen.get("descriptor"):
             descriptor = ui("descriptor", name=chosen["descriptor"])
@@ -164,6 +166,8 @@ def score_words(score: Mapping[str, Any]) -> str:
     ihc, status = score.get("ihc"), score.get("status")
     if ihc and status:
         return ui("score_status", ihc=ihc, status=status)
+    if score.get("assessable") and not (ihc or status):
+        return ui("demo_no_call")
     return str(ihc or status or ui("not_assessable"))
 
 
@@ -209,7 +213,7 @@ def share_text(n: int, total: int) -> str:
 def _interval(score: Mapping[str, Any]) -> tuple[float, float] | None:
     found = score.get("interval")
     if isinstance(found, Mapping):
-        found = (found.get("low"), found.get("high"))
+        found = found.get("ci95")
     if not found or len(found) != 2:
         return None
     low, high = (math.nan if v is None else float(v) for v in found)
@@ -279,22 +283,28 @@ def _indices(said: Mapping[str, Any], n: int) -> str:
 
 def _nuclear_verdict(said: Mapping[str, Any], n: int, complete: bool) -> tuple[str, str, str]:
     positive = said.get("positive_fraction")
+    if positive is None and said.get("counts"):
+        positive = _positive_so_far(said["counts"])
     if complete and said.get("assessable") is False:
         return ui("not_assessable"), "", _reason(said, None)
     if positive is None or not n:
         return "", "", ""
-    percent = float(positive)
+    percent = 100 * float(positive)
     if n < FEW:
         found = ui("n_of", n=numbers.count(round(percent * n / 100)), total=numbers.count(n))
     else:
         found = ui("percent", value=numbers.fixed(percent, 1))
     text = ui("positive_nuclei", found=found)
-    interval = said.get("positive_interval") or said.get("interval")
-    span = _interval({"interval": interval})
+    span = _interval({"interval": (said.get("ci95") or {}).get("positive_percent")})
     evidence = ""
     if span is not None and n >= FEW:
         evidence = ui("interval", low=numbers.fixed(span[0], 1), high=numbers.fixed(span[1], 1))
     return text, evidence, ""
+
+
+def _positive_so_far(counts: Mapping[str, int]) -> float | None:
+    n = [int(counts.get(name, 0)) for name in NUCLEAR_CLASSES[:4]]
+    return sum(n[1:]) / sum(n) if sum(n) else None
 
 
 def _nuclear_indices(said: Mapping[str, Any], n: int) -> str:

@@ -245,7 +245,7 @@ class ScorePresenter(QObject):
         if chosen is not None and chosen.get("assessable", True):
             return str(chosen.get("ihc") or chosen.get("status"))
         if self.nuclear and self.run.said.get("positive_fraction") is not None:
-            value = numbers.fixed(float(self.run.said["positive_fraction"]), 1)
+            value = numbers.fixed(100 * float(self.run.said["positive_fraction"]), 1)
             return ui("percent", value=value)
         return ui("not_assessable")
 

@@ -72,6 +72,7 @@ SCORE_TEXTS: Final[dict[str, str]] = {
     "in_area": "{what} in {area} mm2",
     "rule_yields": "Rule yields {score}",
     "score_status": "{ihc} ({status})",
+    "demo_no_call": "no call (demo)",
     "score_later": "The score comes when all cells are counted.",
     "score_whole": "Score the whole slide",
     "descriptor": "HER2-{name}: descriptor (research)",
