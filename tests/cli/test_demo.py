@@ -31,12 +31,18 @@ def demo(tmp_path_factory):
     return base, json.loads(done.stdout), done.stderr
 
 
-def test_the_documents_are_those_of_predict(demo):
+def test_the_documents_are_those_of_predict_and_cells(demo):
     base, document, err = demo
     assert document["notice"] == NOTICE
     assert NOTICE in err
-    assert len(document["slides"]) == 3
-    for slide in document["slides"]:
+    assert [s.get("kind", "predict") for s in document["slides"]] == ["predict"] * 3 + ["cells"]
+    scored = document["slides"][3]
+    assert scored["slide_id"] == "her2-ihc"
+    assert scored["status"] == "completed"
+    assert scored["tumour_cells"] > 500
+    assert scored["scores"][0]["ihc"] is not None
+    assert (base / scored["cells_file"]).is_file()
+    for slide in document["slides"][:3]:
         assert slide["status"] == "completed"
         assert [r["biomarker"] for r in slide["results"]] == ["ER", "PR", "HER2"]
         assert all(r["call"] is None for r in slide["results"])
@@ -52,13 +58,14 @@ def test_the_page_shows_every_sample_with_the_notice_and_the_banner(demo):
         assert said in page
     for slide in [*document["slides"], *document["shown"]]:
         assert slide["slide_id"] in page
-    assert page.count("data:image/jpeg") == 3 * 4 + len(document["shown"])
+    assert page.count("data:image/jpeg") == 4 * 4 + len(document["shown"])
+    assert "Rule yields" in page
     assert "<script" not in page
 
 
 def test_each_view_is_a_picture_with_tissue_and_colours(demo):
     base, document, _ = demo
-    assert len(document["views"]) == 3 * 4 + len(document["shown"])
+    assert len(document["views"]) == 4 * 4 + len(document["shown"])
     for name in document["views"]:
         with Image.open(io.BytesIO((base / name).read_bytes())) as picture:
             pixels = np.asarray(picture.convert("RGB"))

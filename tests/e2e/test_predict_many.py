@@ -121,16 +121,14 @@ def test_a_broken_slide_leaves_the_others(requests_for, tmp_path):
 
 
 def test_a_fault_in_the_program_is_a_record_with_a_digest(requests_for, monkeypatch, caplog):
-    from napari_her2.pipelines import executors
-
-    real = executors.predict
+    from napari_her2.pipelines.predict import predict as real
 
     def faulty(request, *args, **options):
         if request.slide.name == "a.tif":
             raise ZeroDivisionError("secret detail")
         return real(request, *args, **options)
 
-    monkeypatch.setattr(executors, "predict", faulty)
+    monkeypatch.setattr("napari_her2.pipelines.predict.predict", faulty)
     found = outcomes(predict_many(requests_for("out", "a.tif", "b.tif")))
     assert found["b.tif"].status == "completed"
     sentence = found["a.tif"].document["error"]

@@ -22,7 +22,7 @@ __all__ = ["demo", "has_display"]
 )  # fmt: skip
 @json_option
 def demo(headless: bool, out: Path, as_json: bool) -> int:
-    """Predict ER, PR and HER2 on the sample slides.
+    """Predict ER, PR and HER2 on the sample H&E slides, and score the HER2 IHC sample.
 
     Opens the viewer with heatmaps and docks; without a display (or with --headless) writes a
     report, pictures and demo.json into the folder.

@@ -1,4 +1,4 @@
-"""The demo without a window: predict the sample slides, leave a page, pictures and a document."""
+"""The demo without a window: predict and score the samples, leave a page, pictures, a document."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from napari_her2.cli.app import CANCELLED
 from napari_her2.cli.output import plain
-from napari_her2.cli.running import run_requests
+from napari_her2.cli.running import run_cells, run_requests
 from napari_her2.messages import NOTICE
+from napari_her2.pipelines.cells_request import CellsRequest
 from napari_her2.pipelines.request import PredictRequest
+from napari_her2.reporting.cells_words import cells_lines
 from napari_her2.reporting.report import (
     Picture,
     picture_of_slide,
@@ -26,10 +29,11 @@ __all__ = ["run_demo"]
 
 _TITLE: Final = "napari-her2 demo: synthetic sample slides"
 _PREDICTED: Final = ("he-er-positive", "he-her2-positive", "he-triple-negative")
+_SCORED: Final = ("her2-ihc",)
 
 
 def run_demo(out: Path) -> tuple[dict[str, Any], list[str], int]:
-    """Predict ER, PR and HER2 on the sample H&E slides and show the other samples.
+    """Predict ER, PR and HER2 on the sample H&E slides, score the HER2 IHC, show the others.
 
     Parameters
     ----------
@@ -49,6 +53,12 @@ def run_demo(out: Path) -> tuple[dict[str, Any], list[str], int]:
     documents, code = run_requests(requests)
     order = {str(r.slide): i for i, r in enumerate(requests)}
     documents.sort(key=lambda d: order.get(str(d["slide"]), len(order)))
+    if code != CANCELLED:
+        scored, code_of_cells = run_cells(
+            [CellsRequest(slide=sample_path(name), out=out / "runs") for name in _SCORED]
+        )
+        documents += scored
+        code = code or code_of_cells
     records, pictures = [], []
     for document in documents:
         run_dir = document.get("run_dir")
@@ -57,7 +67,7 @@ def run_demo(out: Path) -> tuple[dict[str, Any], list[str], int]:
         pictures.append(pictures_of_run(document, Path(run_dir), record) if run_dir else [])
     shown = []
     for sample in SAMPLES:
-        if sample.name not in _PREDICTED:
+        if sample.name not in (*_PREDICTED, *_SCORED):
             path = sample_path(sample.name)
             shown.append({"slide": path, "slide_id": path.stem, "status": "shown"})
             pictures.append([picture_of_slide(path, f"{sample.title}. {sample.description}")])
@@ -74,9 +84,13 @@ def run_demo(out: Path) -> tuple[dict[str, Any], list[str], int]:
         "notice": NOTICE,
     }
     write_json(out / "demo.json", plain(document))
-    lines = [line for d in documents for line in slide_lines(d)]
+    lines = [line for d in documents for line in _lines(d)]
     lines += ["", f"report: {out / 'report.html'}", f"pictures: {out / 'views'}"]
     return document, lines, code
+
+
+def _lines(document: dict[str, Any]) -> list[str]:
+    return cells_lines(document) if document.get("kind") == "cells" else slide_lines(document)
 
 
 def _write_views(
