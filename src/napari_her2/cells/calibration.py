@@ -29,7 +29,7 @@ SAMPLE_PX: Final = 384
 SEED: Final = 20010223
 """Where the sampled fields lie; the same for each slide."""
 
-LEAST_CONTRAST: Final = 0.014
+LEAST_CONTRAST: Final = 0.0075
 """Lowest threshold, optical density above the median of the tissue: what the noise of a scanner and
 of JPEG makes of a field without cells stays below it."""
 

@@ -66,7 +66,10 @@ def combined_image(
         if not weight:
             continue
         density = np.log10(max(background[channel], 1.0) / np.maximum(np.arange(256), 1))
-        part = np.clip(density, 0, settings.largest_od) * abs(weight) * settings.grey_per_od
+        part = np.clip(density, 0, settings.largest_od) * abs(weight)
+        if weight < 0:
+            part = np.maximum(part - settings.spared_od, 0)
+        part *= settings.grey_per_od
         table = np.rint(np.minimum(part, 255)).astype(np.uint8)
         plane = np.asarray(cv2.LUT(cv2.extractChannel(window.rgb, channel), table[None]), np.uint8)
         if mixed is None:

@@ -13,6 +13,7 @@ from skimage.segmentation import watershed
 from napari_her2.cells.classes import CellMode
 from napari_her2.cells.combined import combined_image
 from napari_her2.cells.detection_settings import SETTINGS
+from napari_her2.cells.interiors import add_brown_objects
 from napari_her2.cells.markers import find_markers, strict_heights
 from napari_her2.types import BoolMask, RgbImage
 
@@ -23,9 +24,6 @@ DISTANCE_STEPS: Final = 8
 
 LEVELS_PER_STEP: Final = 128
 """Levels of the surface per such step."""
-
-LARGEST_WEIGHT: Final = 120
-"""Levels of the surface per grey level, at most: they stay below 2**16."""
 
 
 class _Window(Protocol):
@@ -111,15 +109,15 @@ def landscape(window: _Window, calibration: _Constants) -> Landscape:
     image = combined_image(window, calibration.background, settings)
     _, bright = cv2.threshold(image.contrast, calibration.threshold, 255, cv2.THRESH_BINARY)
     mask = np.asarray(bright, np.uint8)
+    if settings.interiors:
+        mask = add_brown_objects(mask, window, calibration.background)
     distance = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_5)
     steps = cv2.convertScaleAbs(distance, alpha=DISTANCE_STEPS)
     steps = cv2.GaussianBlur(steps, (0, 0), 1.0)
     per_um = DISTANCE_STEPS * LEVELS_PER_STEP / um
     weight = round(settings.intensity_um * per_um / max(1, calibration.nuclear_contrast))
-    levels = cv2.addWeighted(
-        steps, LEVELS_PER_STEP, image.intensity, min(weight, LARGEST_WEIGHT), 0, dtype=cv2.CV_32F
-    )
-    height = strict_heights(np.asarray(levels, np.float32), window.origin_x, window.origin_y)
+    levels = cv2.addWeighted(steps, LEVELS_PER_STEP, image.intensity, weight, 0, dtype=cv2.CV_16U)
+    height = strict_heights(np.asarray(levels, np.uint16), window.origin_x, window.origin_y)
     apart, reach = (max(1, round(v / um)) for v in (settings.apart_um, settings.reach_um))
     markers = find_markers(height, mask, apart, reach, settings.dip_um * per_um * 256)
     return Landscape(mask, height, markers, settings.least_um2 / um**2)

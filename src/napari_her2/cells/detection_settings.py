@@ -19,6 +19,9 @@ class DetectionSettings:
     ----------
     weights : (float, float, float)
         The combined image is this sum of the optical densities in R, G and B.
+    spared_od : float
+        A channel is taken off only as far as its share exceeds this: a tinge of the ground does
+        not hide pale nuclei. The sum is clipped at 0.
     largest_od : float
         Densities count up to this in each channel, so that very dark objects do not decide what
         the threshold sees of pale ones.
@@ -50,6 +53,7 @@ class DetectionSettings:
     """
 
     weights: tuple[float, float, float]
+    spared_od: float
     largest_od: float
     grey_per_od: int
     smooth_um: float
@@ -70,19 +74,21 @@ SETTINGS: Final[Mapping[CellMode, DetectionSettings]] = {
     # minus membrane (Vandenberghe 2017), and keeps its sign where strong DAB leaves no blue light.
     "her2-ihc": DetectionSettings(
         weights=(1.0, 0.0, -0.5),
-        largest_od=2.4,
-        grey_per_od=500,
+        spared_od=0.03,
+        largest_od=1.5,
+        grey_per_od=800,
         smooth_um=1.3,
         marker_um=1.3,
         local_um=16.0,
         local_share=1.0,
-        threshold_share=0.7,
+        threshold_share=0.8,
         intensity_um=1.0,
         interiors=True,
     ),
     # Brown nuclei and blue ones both take red light; beyond 0.4 OD they count alike.
     "nuclear-ihc": DetectionSettings(
         weights=(1.0, 0.0, 0.0),
+        spared_od=0.0,
         largest_od=0.4,
         grey_per_od=500,
         smooth_um=1.0,
@@ -95,6 +101,7 @@ SETTINGS: Final[Mapping[CellMode, DetectionSettings]] = {
     # Eosin takes hardly any red.
     "he": DetectionSettings(
         weights=(1.0, 0.0, 0.0),
+        spared_od=0.0,
         largest_od=1.0,
         grey_per_od=250,
         smooth_um=0.8,

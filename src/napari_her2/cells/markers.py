@@ -17,13 +17,13 @@ PERIOD: Final = 16
 _ORDER = np.random.default_rng(0).permutation(PERIOD**2).reshape(PERIOD, PERIOD)
 
 
-def strict_heights(levels: NDArray[np.float32], x: int, y: int) -> NDArray[np.float32]:
+def strict_heights(levels: NDArray[np.uint16], x: int, y: int) -> NDArray[np.float32]:
     """Whole-number levels with ties broken by the place on the slide.
 
     Parameters
     ----------
-    levels : ndarray of float32
-        Shape (height, width), whole numbers below 2**16.
+    levels : ndarray of uint16
+        Shape (height, width).
     x, y : int
         Working pixel of the slide that the first pixel is.
 
@@ -35,9 +35,10 @@ def strict_heights(levels: NDArray[np.float32], x: int, y: int) -> NDArray[np.fl
     """
     h, w = levels.shape
     rows, columns = (np.arange(h) + y) % PERIOD, (np.arange(w) + x) % PERIOD
-    place = _ORDER[np.ix_(rows[:PERIOD], columns[:PERIOD])].astype(np.float32)
+    place = _ORDER[np.ix_(rows[:PERIOD], columns[:PERIOD])].astype(np.uint16)
     place = np.tile(place, (-(-h // PERIOD), -(-w // PERIOD)))[:h, :w]
-    return np.asarray(cv2.scaleAdd(levels, 256.0, np.ascontiguousarray(place)), np.float32)
+    place = np.ascontiguousarray(place)
+    return np.asarray(cv2.addWeighted(levels, 256, place, 1, 0, dtype=cv2.CV_32F), np.float32)
 
 
 def find_markers(
