@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from napari_her2.scoring.intervals import interval_of, resampled_totals
 from napari_her2.scoring.result import MEASURED, NOT_ASSESSABLE, Cut, RuleResult, yields
 from napari_her2.scoring.rules import Organ, Rule, Specimen, find_rule, rules_for
 
-__all__ = ["disagreement", "score_all", "score_case", "score_percent"]
+__all__ = ["differ", "disagreement", "score_all", "score_case", "score_percent"]
 
 
 def score_case(
@@ -142,24 +143,44 @@ def score_all(
     return [_with_intervals(r, totals, n) for r in results]
 
 
+def differ(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether two scores of a document contradict each other.
+
+    Parameters
+    ----------
+    a, b : mapping
+        ``status`` and ``ihc`` of two results, as :meth:`RuleResult.to_json` writes them.
+
+    Returns
+    -------
+    bool
+        A rule that gives only a status (P2's "negative") agrees with every score of that status,
+        and what is not assessable contradicts nothing.
+    """
+    if NOT_ASSESSABLE in (a.get("status"), b.get("status")):
+        return False
+    pairs = ((a.get(key), b.get(key)) for key in ("status", "ihc"))
+    return any(x is not None and y is not None and x != y for x, y in pairs)
+
+
 def disagreement(results: Iterable[RuleResult]) -> str | None:
     """Name the rules that come to different results, or None if they agree.
 
-    A rule that gives only a status (P2's "negative") agrees with every score of that status; rules
-    that are not assessable have no say.
+    Two results agree unless :func:`differ` says otherwise; rules that are not assessable have no
+    say.
 
     Returns
     -------
     str or None
         ``Rules disagree: P2 2017 negative, CAP 2018 2+``.
     """
-    groups: dict[str, list[RuleResult]] = {}
     heard = [r for r in results if r.assessable]
+    told = [{"status": r.status, "ihc": r.ihc} for r in heard]
+    if not any(differ(a, b) for a, b in combinations(told, 2)):
+        return None
+    groups: dict[str, list[RuleResult]] = {}
     for result in heard:
         groups.setdefault(result.outcome, []).append(result)
-    scores = {r.ihc for r in heard if r.ihc is not None}
-    if len({r.status for r in heard}) < 2 and len(scores) < 2:
-        return None
     ranked = sorted(groups.items(), key=lambda g: (g[0] in GRADES, g[0]))
     named = ", ".join(f"{_names(members)} {outcome}" for outcome, members in ranked)
     return f"Rules disagree: {named}"

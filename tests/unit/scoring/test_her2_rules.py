@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from napari_her2.cells.classes import CELL_CLASSES, SCORE_OF
 from napari_her2.errors import UsageError
 from napari_her2.messages import MESSAGES, NOTICE
-from napari_her2.scoring.cases import disagreement, score_all, score_case, score_percent
+from napari_her2.scoring.cases import differ, disagreement, score_all, score_case, score_percent
 from napari_her2.scoring.evidence import GRADES, NOT_TUMOUR, TUMOUR, count_cells
 from napari_her2.scoring.rules import RULES, default_rule, find_rule, rules_for
 
@@ -405,3 +405,21 @@ def test_nothing_to_compare_is_no_disagreement():
     assert disagreement([]) is None
     assert disagreement(score_all({})) is None
     assert disagreement(score_all(cells(0, 0, 0, 500), organ="gea")) is None
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "apart"),
+    [
+        (("negative", None), ("negative", "1+"), False),
+        (("negative", None), ("equivocal", "2+"), True),
+        (("negative", "0"), ("negative", "1+"), True),
+        (("positive", "3+"), ("positive", "3+"), False),
+        (("not assessable", None), ("positive", "3+"), False),
+        ((None, "2+"), (None, "3+"), True),  # a demo model: scores without a status
+        ((None, None), (None, "3+"), False),
+    ],
+)
+def test_two_results_differ_where_both_say_something_else(a, b, apart):
+    first, second = ({"status": status, "ihc": ihc} for status, ihc in (a, b))
+    assert differ(first, second) is apart
+    assert differ(second, first) is apart
