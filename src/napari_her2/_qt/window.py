@@ -111,9 +111,11 @@ class WindowKeeper(QObject):
             return
         entry.extra["greeted"] = True
         stain = entry.stain or entry.survey.stain.stain
-        name = {"H&E": "her2-predict", "H-DAB": "her2-score"}.get(stain)
-        if name is not None and not self._session.runner.running:
-            self.raise_dock(name)
+        predict, score = self._session.predict, self._session.score
+        if stain == "H&E" and not score.running:
+            self.raise_dock("her2-predict")
+        elif stain == "H-DAB" and not predict.running:
+            self.raise_dock("her2-score")
 
     # window -------------------------------------------------------------------------------
 

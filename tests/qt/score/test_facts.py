@@ -74,7 +74,8 @@ def test_while_a_run_goes_on_there_is_no_verdict():
     so_far = {"counts": WIREFRAME, "tumour_cells": 3248}
     facts = facts_of(so_far, complete=False, area_mm2=12.0)
     assert "yields" not in facts.verdict
-    assert facts.evidence == facts.disagree == facts.reason == ""
+    assert facts.evidence == "The score comes when all cells are counted."
+    assert facts.disagree == facts.reason == facts.indices == ""
     assert facts.classes[0].text == "41.2 %"
 
 

@@ -12,7 +12,7 @@ from napari.utils.notifications import show_info
 from napari_her2._qt.components.run_strip import StripState, StripView
 from napari_her2._qt.rates import remember_rate
 from napari_her2._qt.run_controller import RunController
-from napari_her2._qt.score.estimate import RATE
+from napari_her2._qt.score.estimate import RATE, tissue_asked, workers_for
 from napari_her2._qt.score.presenter import ScorePresenter
 from napari_her2._qt.score.request_form import ScoreForm, to_request
 from napari_her2._qt.score.run_state import ScoreRun
@@ -100,6 +100,8 @@ class ScoreController(RunController):
             if self._entry is None or viewer is None:
                 raise UsageError("no_slide")
             request = to_request(form, self._entry, viewer)
+            area = tissue_asked(form, self._entry, viewer)
+            request = replace(request, workers=workers_for(area))
         except Her2Error as error:
             self._fail(error)
             return False

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+import psutil
 
 from napari_her2._qt import numbers
 from napari_her2._qt.rates import known_rate
@@ -18,10 +20,30 @@ if TYPE_CHECKING:
 
     from napari_her2._qt.open_slide import OpenSlide
 
-__all__ = ["RATE", "estimate_text", "tissue_asked"]
+__all__ = ["RATE", "estimate_text", "tissue_asked", "workers_for"]
 
 RATE = "cells/mm2_per_second"
 """Kind of rate that is remembered from run to run."""
+
+
+WORTH_PROCESSES_MM2 = 10.0
+"""From this area on the start of worker processes (2 to 3 s each) is soon made up for."""
+
+_MEMORY_EACH = 1.5 * 2**30
+
+
+def workers_for(area_mm2: float | None) -> int:
+    """How many processes share the work; 0 = none besides the window's own.
+
+    Parameters
+    ----------
+    area_mm2 : float or None
+        Tissue to look at. The result does not depend on the number of processes.
+    """
+    if area_mm2 is None or area_mm2 < WORTH_PROCESSES_MM2:
+        return 0
+    by_memory = int(psutil.virtual_memory().available / _MEMORY_EACH)
+    return max(0, min(os.cpu_count() or 1, by_memory, 8))
 
 
 def tissue_asked(form: ScoreForm, entry: OpenSlide, viewer: ViewerModel) -> float | None:

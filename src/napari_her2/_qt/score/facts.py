@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from napari_her2._qt import numbers
 from napari_her2._qt.texts import ui
-from napari_her2.cells.classes import CELL_CLASSES, NUCLEAR_CLASSES, TUMOUR_CLASSES
+from napari_her2.cells.classes import NUCLEAR_CLASSES, TUMOUR_CLASSES
+from napari_her2.scoring.cases import differ
 
 __all__ = [
     "FEW",
@@ -97,7 +98,7 @@ class ScoreFacts:
     indices: str = ""
     rules: tuple[RuleLine, ...] = ()
     warnings: tuple[str, ...] = ()
-    descriptor: str = ""
+    notes: str = ""
 
 
 def facts_of(
@@ -131,26 +132,25 @@ def facts_of(
         )  # fmt: skip
     chosen = chosen_score(said)
     rules = tuple(_rule_line(s, chosen, n) for s in _scores(said))
-    verdict = evidence = reason = descriptor = ""
+    verdict = evidence = reason = notes = ""
     if complete and chosen is not None and _assessable(said, chosen):
         # A demo classifier's cells make a score that is no status; the document has the words.
         demo = chosen.get("status") is None
         verdict = str(chosen["sentence"]) if demo else ui("rule_yields", score=score_words(chosen))
         evidence = _evidence(chosen, n)
-        if chosen.get("descriptor"):
-            descriptor = ui("descriptor", name=chosen["descriptor"])
+        notes = _notes(chosen)
     elif complete:
         verdict = ui("not_assessable")
         reason = _reason(said, chosen)
     elif n:
-        verdict = ui("score_later")
+        evidence = ui("score_later")
     disagree = ""
     if complete and said.get("rules_disagree") and not reason:
         why = said.get("rules_disagree_why")
         disagree = str(why) if why else ui("rules_disagree")
     return ScoreFacts(
         title, verdict, evidence, reason, classes, disagree, _indices(said, n), rules, warnings,
-        descriptor,
+        notes,
     )  # fmt: skip
 
 
@@ -250,19 +250,24 @@ def _short_percent(value: float) -> str:
 
 def _rule_line(score: Mapping[str, Any], chosen: Mapping[str, Any] | None, n: int) -> RuleLine:
     share, cut, margin = score.get("share"), score.get("cut"), score.get("margin")
-    words = score_words(score)
     return RuleLine(
         rule=str(score.get("rule", "")),
         title=str(score.get("label") or score.get("rule", "")),
-        score=words,
+        score=score_words(score),
         share="" if share is None else ui("percent", value=numbers.fixed(float(share), 1)),
         cut="" if cut is None else _short_percent(float(cut)),
         margin="" if margin is None or n < FEW else numbers.fixed(abs(float(margin)), 1),
         sentence=_sentences(score),
         source=str(score.get("source") or ""),
         chosen=score is chosen,
-        differs=bool(score.get("disagrees", chosen is not None and words != score_words(chosen))),
+        differs=chosen is not None and differ(chosen, score),
     )
+
+
+def _notes(score: Mapping[str, Any]) -> str:
+    """What should be known with the score: its research descriptor, and the rule's own notes."""
+    said = [ui("descriptor", name=score["descriptor"])] if score.get("descriptor") else []
+    return "\n".join([*said, *(str(note) for note in score.get("notes") or ())])
 
 
 def _sentences(score: Mapping[str, Any]) -> str:
@@ -316,9 +321,3 @@ def _nuclear_indices(said: Mapping[str, Any], n: int) -> str:
         slots = {k: allred.get(k) for k in ("total", "proportion", "intensity")}
         parts.append(ui("allred", **slots))
     return " · ".join(parts)
-
-
-def other_classes(said: Mapping[str, Any]) -> dict[str, int]:
-    """Cells of the classes that no rule counts."""
-    counts = dict(said.get("counts") or {})
-    return {name: int(counts.get(name, 0)) for name in CELL_CLASSES[4:]}

@@ -121,7 +121,7 @@ class ScoreResultCard(ResultFrame):
         self.partial = line("", muted=True)
         self.verdict = heading("")
         self.evidence = paragraph()
-        self.descriptor = line("", muted=True)
+        self.notes = paragraph(muted=True)
         self.reason = paragraph()
         self.mend = small_button("")
         self.mend.clicked.connect(lambda: self.mend_requested.emit(self._mend_id))
@@ -182,7 +182,7 @@ class ScoreResultCard(ResultFrame):
         layout.addWidget(self.partial)
         layout.addLayout(verdict)
         for widget in (
-            self.evidence, self.descriptor, self.reason, self.mend, self.shares, self._disagree,
+            self.evidence, self.notes, self.reason, self.mend, self.shares, self._disagree,
             self.indices, self.warnings, rule(),
         ):  # fmt: skip
             layout.addWidget(widget)
@@ -214,7 +214,7 @@ class ScoreResultCard(ResultFrame):
             (self.partial, "" if percent is None else ui("result_partial", percent=percent)),
             (self.verdict, facts.verdict),
             (self.evidence, facts.evidence),
-            (self.descriptor, facts.descriptor),
+            (self.notes, facts.notes),
             (self.reason, facts.reason),
             (self.warnings, "\n".join(f"⚠ {w}" for w in facts.warnings)),
         ):
