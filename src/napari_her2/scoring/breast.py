@@ -100,14 +100,17 @@ def asco_cap(evidence: Evidence) -> Verdict:
     ihc, cuts = cumulative(shares, inclusive=False)
     notes: list[str] = []
     if ihc in ("0", "1+"):
-        notes.append(tr("low_range"))
-        few = Cut("2+", "3+", INTENSE_MINIMUM, False, shares.at_least[3])
+        few = Cut("2+", "3+", INTENSE_MINIMUM, False, shares.at_least[3], pattern=True)
+        odd = Cut("2+", "incomplete but intense", CUT, False, incomplete, pattern=True)
+        cuts = (*cuts, *(c for c in (few, odd) if c.value > 0))
         if few.met:
-            ihc, cuts = "2+", (*cuts, few)
-            notes = [tr("unusual_intense", share=f"{few.value:.1f}")]
-        elif incomplete > CUT:
+            notes.append(tr("unusual_intense", share=f"{few.value:.1f}"))
+        if odd.met:
+            notes.append(tr("unusual_incomplete", share=f"{odd.value:.1f}"))
+        if notes:
             ihc = "2+"
-            notes = [tr("unusual_incomplete", share=f"{incomplete:.1f}")]
+        else:
+            notes.append(tr("low_range"))
     return Verdict(ihc, STATUS_OF[ihc], cuts, notes=tuple(notes))
 
 

@@ -246,9 +246,10 @@ def _with_intervals(result: RuleResult, totals: NDArray[np.float64], n: int) -> 
         percent = 100 * totals / totals.sum(axis=1, keepdims=True)
 
     def widened(cut: Cut) -> Cut:
-        if cut.unit != "%":
+        grades = MEASURED.get(cut.measure)
+        if grades is None:
             return cut
-        values = percent[:, MEASURED[cut.measure]].sum(axis=1)
+        values = percent[:, grades].sum(axis=1)
         return replace(cut, interval=interval_of(cut.value, values, n))
 
     return replace(result, cuts=tuple(widened(c) for c in result.cuts))

@@ -69,6 +69,10 @@ class Cut:
         Tile-bootstrap interval of the value, if tiles were given.
     counts : bool
         Whether crossing this cut alone could change the result. Only such cuts make the margin.
+    pattern : bool
+        Whether it is the limit of an unusual pattern, not one of the guideline's own. It makes the
+        margin only where the result rests on it; otherwise every case without any such cells
+        would seem to lie beside a cut.
     """
 
     grade: IhcScore
@@ -79,6 +83,7 @@ class Cut:
     unit: Literal["%", "cells"] = "%"
     interval: Interval | None = None
     counts: bool = True
+    pattern: bool = False
 
     @property
     def met(self) -> bool:
@@ -108,6 +113,7 @@ class Cut:
             "interval": self.interval.to_json() if self.interval else None,
             "at_the_cut": self.spanned,
             "counts": self.counts,
+            "pattern": self.pattern,
         }
 
 
@@ -166,7 +172,7 @@ class RuleResult:
     @property
     def nearest(self) -> Cut | None:
         """The cut in percent that is nearest among those that could change the result."""
-        cuts = [c for c in self.cuts if c.counts and c.unit == "%"]
+        cuts = [c for c in self.cuts if c.counts and c.unit == "%" and (c.met or not c.pattern)]
         if not cuts:
             return None
         grade = self.ihc or "0"
@@ -195,9 +201,15 @@ class RuleResult:
         return None if self.nearest is None else self.nearest.interval
 
     @property
+    def at_cut(self) -> Cut | None:
+        """The cut that an interval spans although crossing it could change the result."""
+        spanned = [c for c in self.cuts if c.counts and c.spanned]
+        return self.nearest if self.nearest in spanned else next(iter(spanned), None)
+
+    @property
     def at_the_cut(self) -> bool:
-        """Whether the interval of a share spans a cut that could change the result."""
-        return any(c.spanned for c in self.cuts if c.counts)
+        """Whether there is such a cut: other tiles could have given another result."""
+        return self.at_cut is not None
 
     @property
     def outcome(self) -> str:
@@ -223,7 +235,12 @@ class RuleResult:
         spread = (
             "" if limits is None or limits.low is None else f" ({limits.low:.1f}–{limits.high:.1f})"
         )
-        tail = ", at the cut" if self.at_the_cut else ""
+        at, tail = self.at_cut, ""
+        if at is not None:
+            where = (
+                "" if at is cut else f" of {at.threshold:g} % with {at.measure} {at.value:.1f} %"
+            )
+            tail = f", at the cut{where}"
         return (
             f"{cut.measure} {cut.value:.1f} %{of}{spread}, cut {cut.threshold:g} %, "
             f"margin {abs(cut.distance):.1f} points{tail}"

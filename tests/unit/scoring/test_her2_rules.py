@@ -119,6 +119,9 @@ def test_little_intense_staining_is_an_unusual_pattern(rule):
     stray = score(cells(9950, 0, 0, 50), rule)  # 0.5 %: a few mistaken cells
     assert stray.ihc == "0"
     assert score(cells(990, 0, 0, 10), rule).ihc == "0"  # 1 % exactly
+    # Where nothing rests on the pattern its limit makes no margin: 9.5 points to the 1+ cut.
+    assert stray.margin == pytest.approx(9.5)
+    assert score(cells(1000, 0, 0, 0), rule).margin == pytest.approx(10.0)
     assert score(cells(989, 0, 0, 11), rule).ihc == "2+"
 
 
@@ -129,6 +132,8 @@ def test_incomplete_but_intense_staining_is_an_unusual_pattern():
     assert seen.ihc == "2+"
     assert seen.notes == (MESSAGES["unusual_incomplete"].format(share="15.0"),)
     assert seen.inputs == {"incomplete_intense_percent": 15.0}
+    assert [c.value for c in seen.cuts if c.pattern] == [15.0]
+    assert seen.margin == pytest.approx(5.0)
     assert score(counts, "asco-cap-breast-2018", incomplete_intense=100).ihc == "1+"
     with pytest.raises(ValueError, match="of 1000"):
         score(counts, "asco-cap-breast-2018", incomplete_intense=1001)
@@ -354,7 +359,8 @@ def test_the_score_is_the_strongest_cut_that_is_met(rule, counts):
     met = [c for c in result.cuts if c.met]
     expected = max((GRADES.index(c.grade) for c in met), default=0)
     assert (result.ihc or "0") == GRADES[expected]
-    assert result.margin == min(abs(c.distance) for c in result.cuts if c.counts)
+    near = [c for c in result.cuts if c.counts and (c.met or not c.pattern)]
+    assert result.margin == min(abs(c.distance) for c in near)
     assert result.nearest in result.cuts
     json.dumps(result.to_json(), allow_nan=False)
 
@@ -364,7 +370,7 @@ def test_the_score_is_the_strongest_cut_that_is_met(rule, counts):
 def test_organs_differ_only_at_the_boundary(counts, share):
     # Whatever lies off the cuts and holds no unusual pattern reads the same in both tissues.
     breast, gea = (score(cells(*counts), r) for r in ("asco-cap-breast-2018", "gea-resection-2016"))
-    unusual = len(breast.cuts) > 3
+    unusual = any(c.pattern and c.met for c in breast.cuts)
     if not unusual and all(c.distance for c in breast.cuts):
         assert breast.ihc == gea.ihc
 
