@@ -81,7 +81,7 @@ SETTINGS: Final[Mapping[CellMode, DetectionSettings]] = {
         marker_um=1.3,
         local_um=16.0,
         local_share=1.0,
-        threshold_share=0.8,
+        threshold_share=1.0,
         intensity_um=1.0,
         interiors=True,
     ),
@@ -95,7 +95,7 @@ SETTINGS: Final[Mapping[CellMode, DetectionSettings]] = {
         marker_um=1.3,
         local_um=16.0,
         local_share=1.0,
-        threshold_share=0.85,
+        threshold_share=1.05,
         intensity_um=1.0,
     ),
     # Eosin takes hardly any red.

@@ -20,10 +20,10 @@ __all__ = ["add_brown_objects"]
 WALL_REACH_UM: Final = 9.0
 """A wall is looked for this far from the middle of a cell."""
 
-WALL_RISE_OD: Final = 0.16
+WALL_RISE_OD: Final = 0.10
 """A wall is so much denser (green light) than the middle."""
 
-WALL_BROWN_OD: Final = 0.22
+WALL_BROWN_OD: Final = 0.15
 """And has so much DAB: blue density less what haematoxylin takes of it."""
 
 NEAREST_WALL_UM: Final = 2.0
