@@ -10,7 +10,7 @@ from napari_her2.errors import Her2Error
 from napari_her2.messages import DEMO_MODEL, NOTICE, tr
 from napari_her2.pipelines.cells_found import FoundCells
 from napari_her2.pipelines.cells_request import CellsRequest
-from napari_her2.pipelines.cells_summary import resample_tiles, summarise_cells
+from napari_her2.pipelines.cells_summary import resample_side, resample_tiles, summarise_cells
 from napari_her2.types import RunStatus
 
 __all__ = ["blank_cells_document", "finished_document", "summarise_cells"]
@@ -104,7 +104,9 @@ def finished_document(
         "area_mm2": area_mm2,
     }
     if status == "completed" and table is not None and mpp is not None:
-        tiles = resample_tiles(table, mpp["x"], mpp["y"])
+        side = resample_side(table, mpp["x"], mpp["y"])
+        tiles = resample_tiles(table, mpp["x"], mpp["y"], side)
+        out["resample_um"] = side
         return out | summarise_cells(
             table,
             tiles,

@@ -53,8 +53,12 @@ class RealParts:
             return _introduced(NuclearClassifier())
         from napari_her2.cells.classifiers import load_classifier
 
+        # Each worker has one core; alone, the network may take them all.
+        threads = 1 if request.workers else None
         return _introduced(
-            load_classifier(request.classifier, runtime=request.runtime, organ=request.organ)
+            load_classifier(
+                request.classifier, runtime=request.runtime, organ=request.organ, threads=threads
+            )
         )
 
     def calibrate(self, slide: Slide, tissue: TissueMask, request: CellsRequest) -> Calibration:

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from napari_her2.cells.classes import SCORE_OF, TUMOUR_CLASSES
+from napari_her2.cells.connectivity import membrane_connectivity
 from napari_her2.cells.table import CellTable
 from napari_her2.messages import DEMO_MODEL, tr
 from napari_her2.scoring.cases import disagreement, score_all
+from napari_her2.scoring.clusters import largest_clusters
 from napari_her2.scoring.indices import h_score, h_score_of_totals, shannon_entropy
 from napari_her2.scoring.intervals import interval_of, resampled_totals
 from napari_her2.scoring.result import RuleResult
 from napari_her2.scoring.rules import Organ, Specimen, find_rule
 
-__all__ = ["NEIGHBOUR_UM", "her2_scores", "largest_clusters", "nuclear_scores"]
-
-NEIGHBOUR_UM: Final = 25.0
-"""Stained tumour cells whose centres are no farther apart belong to one cluster: about one and a
-half diameters of a carcinoma cell, so that neighbours touch. Our choice; the guideline says only
-"cohesive cells"."""
+__all__ = ["her2_scores", "nuclear_scores", "tumour_clusters"]
 
 Counts = NDArray[np.int64]
+
+_AT_ONCE = 50_000
 
 
 def her2_scores(
@@ -69,9 +65,7 @@ def her2_scores(
         If the rule does not fit the tissue.
     """
     chosen = find_rule(rule, organ, specimen)
-    clusters = None
-    if specimen == "biopsy" and mpp is not None:
-        clusters = largest_clusters(table, *mpp)
+    clusters = tumour_clusters(table, *mpp) if specimen == "biopsy" and mpp is not None else None
     results = score_all(counts, organ=organ, specimen=specimen, tiles=tiles, clusters=clusters)
     results.sort(key=lambda r: r.rule != chosen.id)
     first = results[0]
@@ -115,7 +109,7 @@ def nuclear_scores(table: CellTable) -> dict[str, Any]:
     return said
 
 
-def largest_clusters(table: CellTable, mpp_x: float, mpp_y: float) -> dict[str, int]:
+def tumour_clusters(table: CellTable, mpp_x: float, mpp_y: float) -> Mapping[str, int]:
     """Tumour cells in the largest cluster stained at least 1+, 2+ and 3+.
 
     Parameters
@@ -124,29 +118,11 @@ def largest_clusters(table: CellTable, mpp_x: float, mpp_y: float) -> dict[str, 
         Cells with their classes.
     mpp_x, mpp_y : float
         Micrometres per level-0 pixel.
-
-    Returns
-    -------
-    dict of str to int
-        By grade; 0 where no tumour cell is stained so strongly.
     """
-    out: dict[str, int] = {}
-    index = {name: table.classes.index(name) for name in TUMOUR_CLASSES}
-    for at, name in enumerate(TUMOUR_CLASSES[1:], 1):
-        members = np.isin(table["class"], [index[n] for n in TUMOUR_CLASSES[at:]])
-        places = np.stack([table["x_px"][members] * mpp_x, table["y_px"][members] * mpp_y], axis=1)
-        out[SCORE_OF[name]] = _largest(places)
-    return out
-
-
-def _largest(places: NDArray[np.float64]) -> int:
-    n = len(places)
-    if n < 2:
-        return n
-    pairs = cKDTree(places).query_pairs(NEIGHBOUR_UM, output_type="ndarray")
-    graph = coo_array((np.ones(len(pairs), np.bool_), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    _, label = connected_components(graph, directed=False)
-    return int(np.bincount(label).max())
+    tumour = table["class"] < len(TUMOUR_CLASSES)
+    x, y = table["x_px"][tumour] * mpp_x, table["y_px"][tumour] * mpp_y
+    largest = largest_clusters(np.stack([x, y], axis=1), table["class"][tumour])
+    return {str(grade): n for grade, n in largest.items()}
 
 
 def _share(percent: Mapping[str, float]) -> float | None:
@@ -162,6 +138,12 @@ def _measured(table: CellTable) -> dict[str, float | None]:
         values = table[name][tumour] if name in table else np.empty(0)
         values = values[np.isfinite(values)]
         out[f"mean_{name}"] = float(values.mean(dtype=np.float64)) if len(values) else None
+    out["membrane_connectivity"] = None
+    if "membrane_stained" in table and "membrane_radii" in table:
+        parts = range(0, len(table), _AT_ONCE)
+        out["membrane_connectivity"] = membrane_connectivity(
+            table.take(np.arange(at, min(at + _AT_ONCE, len(table)))) for at in parts
+        )
     return out
 
 

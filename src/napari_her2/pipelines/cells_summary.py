@@ -12,14 +12,26 @@ from napari_her2.cells.classes import CELL_CLASSES, NUCLEAR_CLASSES, SCORE_OF, T
 from napari_her2.cells.table import CellTable
 from napari_her2.messages import tr
 from napari_her2.pipelines.cells_scores import her2_scores, nuclear_scores
+from napari_her2.scoring.intervals import MIN_TILES
 from napari_her2.scoring.rules import Organ, Specimen
 
-__all__ = ["RESAMPLE_UM", "counts_by_tile", "counts_so_far", "resample_tiles", "summarise_cells"]
+__all__ = [
+    "RESAMPLE_UM",
+    "SMALL_RESAMPLE_UM",
+    "counts_by_tile",
+    "counts_so_far",
+    "resample_tiles",
+    "summarise_cells",
+]
 
 RESAMPLE_UM: Final = 490.0
 """Side of the squares that are drawn anew for an interval: 1000 px at 0.49 µm/px, half the side of
-the tiles of Vandenberghe 2017 (section Methods), so that a core of 1.2 mm still has several. A
-fixed lattice of the slide, independent of the tiles of the run."""
+the tiles of Vandenberghe 2017 (Methods). A fixed lattice of the slide, independent of the tiles of
+the run."""
+
+SMALL_RESAMPLE_UM: Final = 122.5
+"""Side where fewer than five of those hold tumour cells (cores, single fields): the 250 px of that
+paper's density maps. Neighbouring squares are then less independent, the interval rather short."""
 
 
 def counts_so_far(counts: Mapping[str, int]) -> dict[str, Any]:
@@ -46,8 +58,18 @@ def counts_so_far(counts: Mapping[str, int]) -> dict[str, Any]:
     return out
 
 
+def resample_side(table: CellTable, mpp_x: float, mpp_y: float) -> float:
+    """Side of the squares for the intervals of a slide, µm: large ones if there are enough."""
+    counted = table
+    if table.classes == CELL_CLASSES:
+        counted = table.take(table["class"] < len(TUMOUR_CLASSES))
+    numbers = resample_tiles(counted, mpp_x, mpp_y, RESAMPLE_UM)
+    enough = len(numbers) > 0 and int(numbers.max()) + 1 >= MIN_TILES
+    return RESAMPLE_UM if enough else SMALL_RESAMPLE_UM
+
+
 def resample_tiles(
-    table: CellTable, mpp_x: float, mpp_y: float, side_um: float = RESAMPLE_UM
+    table: CellTable, mpp_x: float, mpp_y: float, side_um: float | None = None
 ) -> NDArray[np.intp]:
     """Square of the slide's lattice that each cell lies in, numbered from 0.
 
@@ -57,11 +79,12 @@ def resample_tiles(
         The cells.
     mpp_x, mpp_y : float
         Micrometres per level-0 pixel.
-    side_um : float
-        Side of a square.
+    side_um : float, optional
+        Side of a square; :func:`resample_side` without it.
     """
-    col = np.floor(table["x_px"] * (mpp_x / side_um)).astype(np.int64)
-    row = np.floor(table["y_px"] * (mpp_y / side_um)).astype(np.int64)
+    side = resample_side(table, mpp_x, mpp_y) if side_um is None else side_um
+    col = np.floor(table["x_px"] * (mpp_x / side)).astype(np.int64)
+    row = np.floor(table["y_px"] * (mpp_y / side)).astype(np.int64)
     _, number = np.unique(row * (1 << 32) + col, return_inverse=True)
     return np.asarray(number, np.intp)
 
