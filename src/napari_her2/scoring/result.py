@@ -226,10 +226,11 @@ class RuleResult:
         if not self.assessable:
             return ""
         if cut is None:
-            reached = next((c for c in self.cuts if c.grade == self.ihc), None)
-            if reached is None:
-                return ""
-            return f"largest cluster {reached.value:g} cells, cut {reached.threshold:g} cells"
+            # Score 0: the largest cluster of any stained cells, which was too small.
+            speaks = self.ihc if self.ihc != "0" else "1+"
+            reached = next(c for c in self.cuts if c.grade == speaks)
+            cells = "cell" if reached.value == 1 else "cells"
+            return f"largest cluster {reached.value:g} {cells}, cut {reached.threshold:g} cells"
         of = "" if self.cells is None else f" of {self.cells}"
         limits = cut.interval
         spread = (

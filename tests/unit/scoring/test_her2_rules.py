@@ -205,9 +205,8 @@ def test_biopsies_are_scored_by_their_clusters_at_any_percent(clusters, ihc):
     assert result.margin is None
     assert {c.unit for c in result.cuts} == {"cells"}
     assert [c.grade for c in result.cuts] == ["3+", "2+", "1+"]
-    assert result.detail == (
-        "" if ihc == "0" else f"largest cluster {max(clusters.values())} cells, cut 5 cells"
-    )
+    largest = max(clusters.values(), default=0)
+    assert result.detail == f"largest cluster {largest} cells, cut 5 cells"
     assert set(result.inputs["clusters"]) == {"1+", "2+", "3+"}
 
 
