@@ -18,6 +18,8 @@ from napari_her2.cells.stain_planes import StainPlanes, read_planes
 from napari_her2.cells.working_pixels import WorkingPixels, working_pixels
 from napari_her2.slides.base import Slide
 from napari_her2.stains.deconvolution import stain_matrix
+from napari_her2.stains.estimate import estimate_stains
+from napari_her2.stains.sampling import sample_tissue
 from napari_her2.tiles.tissue import TissueMask
 
 __all__ = ["Calibration", "calibrate"]
@@ -142,8 +144,9 @@ def calibrate(
     mode : {"her2-ihc", "nuclear-ihc", "he"}
         What is looked for.
     stain_vectors : mapping, optional
-        Absorbance in R, G, B of ``haematoxylin`` and ``second``; published vectors where not
-        given.
+        Absorbance in R, G, B of ``haematoxylin`` and ``second``. Where not given: the published
+        vectors; for nuclear IHC those measured on the slide, where blue and brown are plainly
+        there, so that a nucleus without DAB has an amount of 0.
 
     Returns
     -------
@@ -162,6 +165,8 @@ def calibrate(
     source, matrix = "published", stain_matrix("haematoxylin", second)
     if stain_vectors is not None:
         source, matrix = "given", _given(stain_vectors)
+    elif mode == "nuclear-ihc":
+        source, matrix = _measured(slide, tissue)
     draft = Calibration(
         mode, pixels.level, pixels.factor_x, pixels.factor_y, pixels.scale_x, pixels.scale_y,
         pixels.mpp_x, pixels.mpp_y, pixels.width, pixels.height, tissue.background,
@@ -184,6 +189,11 @@ def calibrate(
         nuclear_contrast=max(5, _otsu(intensity) - _median(intensity)),
         sampled_px=total,
     )
+
+
+def _measured(slide: Slide, tissue: TissueMask) -> tuple[str, NDArray[np.float64]]:
+    found = estimate_stains(sample_tissue(slide, tissue), tissue.background, "H-DAB")
+    return "published" if found.method == "ruifrok" else "measured", found.matrix
 
 
 def _given(vectors: StainVectors) -> NDArray[np.float64]:
