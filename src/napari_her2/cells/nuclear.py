@@ -52,10 +52,10 @@ class NuclearCuts:
     Notes
     -----
     ``weak`` was chosen on three Ki67 tiles of lung and bladder whose nuclei are outlined (n = 297,
-    42 of them positive), with stain vectors measured on each: the means of positive nuclei lie above
-    it but for two, those of negative ones below but for two. ``moderate`` and ``strong`` split what
-    is brown by eye; guidelines give no densities, so they are a convention and have to be set for
-    a laboratory's own staining.
+    42 of them positive), with stain vectors measured on each: the means of positive nuclei lie
+    above it but for two, those of negative ones below but for two. ``moderate`` and ``strong``
+    split what is brown by eye; guidelines give no densities, so they are a convention and have to
+    be set for a laboratory's own staining.
 
     Raises
     ------

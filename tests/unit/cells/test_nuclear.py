@@ -68,7 +68,13 @@ def test_what_was_not_measured_or_is_no_nucleus_is_artefact():
 
 @pytest.mark.parametrize(
     "values",
-    [{"weak": 0.3}, {"weak": 0.0}, {"strong": np.inf}, {"moderate": np.nan}, {"min_area_um2": 900}],
+    [
+        {"weak": 0.35},
+        {"weak": 0.0},
+        {"strong": np.inf},
+        {"moderate": np.nan},
+        {"min_area_um2": 900},
+    ],
 )
 def test_cuts_that_do_not_rise_are_refused(values):
     with pytest.raises(ValueError, match="cuts must rise"):
