@@ -188,6 +188,18 @@ MESSAGES: Final[dict[str, str]] = {
     "run_busy": (
         "Another program is writing this result ({owner}): wait for it, or choose another folder."
     ),
+    "foreign_corrections": (
+        "The corrections kept with {name} belong to another result: none is shown and the file is "
+        "left as it is."
+    ),
+    "damaged_corrections": (
+        "The corrections kept with {name} are damaged in line {line}: none is shown and the file "
+        "is left as it is."
+    ),
+    "corrections_elsewhere": (
+        "The cells of {name} were corrected in another window meanwhile: open the result again to "
+        "go on from there."
+    ),
     "damaged_run": "The stored result {name} is damaged ({reason}): it will be made again.",
     "worker_gone": "A worker stopped; its slides were given to the others.",
     "demo_score": "Rule yields {ihc} for the classes of a demo model; it says nothing of this slide.",

@@ -44,7 +44,7 @@ class ViewerActions(QObject):
                 name: getattr(self, name)
                 for name in (
                     "toggle_map", "next_biomarker", "toggle_doubt", "previous_place",
-                    "next_place", "whole_slide", "pick_tile", "toggle_docks",
+                    "next_place", "whole_slide", "pick_tile", "toggle_docks", "toggle_cells",
                 )
             }  # fmt: skip
             for name, power in _POWERS.items():
@@ -95,6 +95,11 @@ class ViewerActions(QObject):
     def toggle_docks(self) -> None:
         """Show or hide our docks."""
         self.docks_toggled.emit()
+
+    def toggle_cells(self) -> None:
+        """Show or hide the cells."""
+        cells = self._session.score.cells
+        cells.set_shown(not cells.shown)
 
     def whole_slide(self) -> None:
         """Show the whole slide."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["KEYS", "SILENCED", "Key", "Where"]
+__all__ = ["CELLS_SILENCED", "KEYS", "SILENCED", "Key", "Where"]
 
-Where = Literal["viewer", "window", "slide"]
+Where = Literal["viewer", "window", "slide", "cells"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,10 @@ class Key:
         As napari and Qt spell it (Ctrl is Cmd on macOS).
     action : str
         Name of the action it starts.
-    where : {"viewer", "window", "slide"}
+    where : {"viewer", "window", "slide", "cells"}
         ``viewer``: while the picture has the focus. ``window``: anywhere in the window.
-        ``slide``: while a Slide layer is active.
+        ``slide``: while a Slide layer is active. ``cells``: while a Cells layer is active, which a
+        click on a cell makes it.
     text : str
         What the help sheet says.
     """
@@ -48,6 +49,18 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("Ctrl+4", "zoom_20", "viewer", "20x at the cursor"),
     Key("Ctrl+5", "zoom_40", "viewer", "40x at the cursor"),
     Key("J", "pick_tile", "viewer", "pick the tile under the cursor: its probabilities"),
+    Key("H", "toggle_cells", "viewer", "cells shown"),
+    Key("0", "class_0", "cells", "this cell is tumour 0"),
+    Key("1", "class_1", "cells", "this cell is tumour 1+"),
+    Key("2", "class_2", "cells", "this cell is tumour 2+"),
+    Key("3", "class_3", "cells", "this cell is tumour 3+"),
+    Key("4", "class_4", "cells", "this cell is stroma"),
+    Key("5", "class_5", "cells", "this cell is immune"),
+    Key("6", "class_6", "cells", "this is artefact"),
+    Key("[", "previous_doubtful", "cells", "previous doubtful cell in view"),
+    Key("]", "next_doubtful", "cells", "next doubtful cell in view"),
+    Key("Ctrl+Z", "undo", "cells", "undo the last correction"),
+    Key("Ctrl+Shift+Z", "redo", "cells", "redo it"),
     Key("Ctrl+Return", "run", "window", "main button of the front dock"),
     Key("Ctrl+.", "cancel", "window", "cancel the run of the front dock"),
     Key("F1", "help", "window", "key sheet and help of this dock"),
@@ -59,3 +72,8 @@ SILENCED: Final[tuple[str, ...]] = ("1", "2", "C", "O", "X", "Y", "Z")
 
 ``2`` is napari's transform mode, which drags the slide off its coordinates.
 """
+
+CELLS_SILENCED: Final[tuple[str, ...]] = (
+    "P", "S", "Z", "A", "Shift+A", "Ctrl+A", "Ctrl+C", "Ctrl+V",
+)  # fmt: skip
+"""Keys of napari's point layers that would add, select or copy cells: bound to nothing there."""

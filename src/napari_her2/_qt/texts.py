@@ -260,6 +260,17 @@ TEXTS: Final[dict[str, str]] = {
     # keys sheet
     "keys_title": "Keys",
     "keys_help": "These keys work in the viewer and in the docks.",
+    # cells on the picture
+    "hover_cell": "cell {name} {p}",
+    "hover_cell_corrected": "cell {name} (corrected, was {was})",
+    "hover_cell_plain": "cell {name}",
+    "hover_membrane": "membrane {percent} % complete, OD {od}",
+    "hover_nucleus": "nucleus {area} µm2",
+    "zoom_to_cells": "Zoom in to see single cells.",
+    "cells_stay": "Cells can't be deleted: press 6 for artefact.",
+    "correct_which": "Click a cell first, then press the key of its class.",
+    "correct_later": "Cells can be corrected once the run has ended and is stored.",
+    "correct_class": "This result has no class for that key.",
     **SCORE_TEXTS,
 }  # fmt: skip
 

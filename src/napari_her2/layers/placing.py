@@ -9,7 +9,7 @@ from napari_her2.slides.base import Slide
 
 __all__ = ["LayerData", "common", "short_name", "world_mpp"]
 
-LayerData = tuple[Any, dict[str, Any], Literal["image", "labels", "shapes"]]
+LayerData = tuple[Any, dict[str, Any], Literal["image", "labels", "shapes", "points"]]
 """Data, keyword arguments and type of a napari layer."""
 
 _LONGEST = 9
