@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_her2.cells.classes import CellMode
 from napari_her2.cells.combined import combined_image
+from napari_her2.cells.detection import find_nuclei
 from napari_her2.cells.detection_settings import SETTINGS
 from napari_her2.cells.stain_planes import StainPlanes, read_planes
 from napari_her2.cells.working_pixels import WorkingPixels, working_pixels
@@ -34,6 +35,10 @@ SEED: Final = 20010223
 LEAST_CONTRAST: Final = 0.0075
 """Lowest threshold, optical density above the median of the tissue: what the noise of a scanner and
 of JPEG makes of a field without cells stays below it."""
+
+TYPICAL_UM2: Final = 15.0
+FEWEST_NUCLEI: Final = 20
+"""Nuclei of at least this area, and at least so many of them, say what is typical of a slide."""
 
 StainVectors = Mapping[str, tuple[float, float, float]]
 
@@ -69,6 +74,10 @@ class Calibration:
         the unit that intensity is weighed in.
     sampled_px : int
         Number of working pixels of tissue the threshold was measured on.
+    typical_nucleus : (float, float, float) or None
+        Of the nuclei of 15 µm² and more in the sampled fields: median area in µm², and median and
+        upper quartile of their mean haematoxylin, optical density. None where there are fewer than
+        :data:`FEWEST_NUCLEI`. A yardstick of the slide: scanners and stains differ more than cells.
     """
 
     mode: CellMode
@@ -87,6 +96,7 @@ class Calibration:
     threshold: int
     nuclear_contrast: int
     sampled_px: int
+    typical_nucleus: tuple[float, float, float] | None = None
 
     @property
     def pixels(self) -> WorkingPixels:
@@ -108,9 +118,8 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """Numbers and lists only, for the record of a run."""
-        return asdict(self) | {"background": list(self.background), "matrix": [
-            list(row) for row in self.matrix
-        ]}  # fmt: skip
+        document: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return document
 
     @staticmethod
     def from_json(document: Mapping[str, Any] | str) -> Calibration:
@@ -124,6 +133,8 @@ class Calibration:
         d = dict(json.loads(document) if isinstance(document, str) else document)
         d["background"] = tuple(float(v) for v in d["background"])
         d["matrix"] = tuple(tuple(float(v) for v in row) for row in d["matrix"])
+        typical = d.get("typical_nucleus")
+        d["typical_nucleus"] = None if typical is None else tuple(float(v) for v in typical)
         return Calibration(**{f.name: d[f.name] for f in fields(Calibration)})
 
 
@@ -174,7 +185,8 @@ def calibrate(
     )  # fmt: skip
     settings = SETTINGS[mode]
     intensity, contrast = np.zeros(256, np.int64), np.zeros(256, np.int64)
-    for planes, on in _fields(slide, tissue, draft):
+    sample = _fields(slide, tissue, draft)
+    for planes, on in sample:
         image = combined_image(planes, draft.background, settings)
         intensity += np.bincount(image.intensity[on], minlength=256)
         contrast += np.bincount(image.contrast[on], minlength=256)
@@ -183,12 +195,36 @@ def calibrate(
         return draft
     cut, middle = _otsu(contrast), _median(contrast)
     rise = max(settings.threshold_share * (cut - middle), LEAST_CONTRAST * settings.grey_per_od)
-    return replace(
+    done = replace(
         draft,
         threshold=min(254, round(middle + rise)),
         nuclear_contrast=max(5, _otsu(intensity) - _median(intensity)),
         sampled_px=total,
     )
+    return replace(done, typical_nucleus=_typical(sample, done))
+
+
+def _typical(
+    sample: list[tuple[StainPlanes, NDArray[np.bool_]]], calibration: Calibration
+) -> tuple[float, float, float] | None:
+    um2 = calibration.mpp_x * calibration.mpp_y
+    areas, densities = [np.empty(0)], [np.empty(0)]
+    for planes, on in sample:
+        nuclei = find_nuclei(planes, calibration)
+        inside = np.flatnonzero(nuclei.labels)
+        total = np.bincount(
+            nuclei.labels.ravel()[inside], planes.haematoxylin.ravel()[inside], len(nuclei) + 1
+        )[1:]
+        area = nuclei.area_px * um2
+        y, x = nuclei.markers_yx.T
+        chosen = (area >= TYPICAL_UM2) & on[y, x]
+        areas.append(area[chosen])
+        densities.append(total[chosen] / nuclei.area_px[chosen])
+    area, density = np.concatenate(areas), np.concatenate(densities)
+    if len(area) < FEWEST_NUCLEI:
+        return None
+    values = np.median(area), np.median(density), np.percentile(density, 75)
+    return float(values[0]), float(values[1]), float(values[2])
 
 
 def _measured(slide: Slide, tissue: TissueMask) -> tuple[str, NDArray[np.float64]]:

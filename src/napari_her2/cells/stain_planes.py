@@ -29,7 +29,7 @@ class _Colours(Protocol):
     @property
     def background(self) -> tuple[float, float, float]: ...
     @property
-    def stain_rows(self) -> NDArray[np.float64]: ...
+    def matrix(self) -> tuple[tuple[float, float, float], ...]: ...
     @property
     def level(self) -> int: ...
     @property
@@ -44,14 +44,16 @@ class _Colours(Protocol):
 
 @dataclass(frozen=True)
 class StainPlanes:
-    """A window of a slide at working resolution.
+    """A window of a slide at working resolution; stains are separated when first asked for.
 
     Attributes
     ----------
     rgb : RgbImage
         Shape (height, width, 3); colour of bare glass where ``missing``.
-    first_units, second_units : ndarray of int16
-        Shape (height, width): haematoxylin, and DAB or eosin, in 1/2000 optical density.
+    background : (float, float, float)
+        Colour of bare glass.
+    matrix : tuple of tuple of float
+        A stain a row, see :func:`napari_her2.stains.deconvolution.stain_matrix`.
     mpp_x, mpp_y : float
         Micrometres per pixel.
     origin_x, origin_y : int
@@ -63,8 +65,8 @@ class StainPlanes:
     """
 
     rgb: RgbImage
-    first_units: _Int16
-    second_units: _Int16
+    background: tuple[float, float, float]
+    matrix: tuple[tuple[float, float, float], ...]
     mpp_x: float
     mpp_y: float
     origin_x: int = 0
@@ -75,17 +77,28 @@ class StainPlanes:
     @cached_property
     def haematoxylin(self) -> NDArray[np.float32]:
         """Optical density (base 10) along the haematoxylin vector, (height, width); may be < 0."""
-        return np.multiply(self.first_units, np.float32(1 / UNITS_PER_OD), dtype=np.float32)
+        return self._amount(0)
 
     @cached_property
     def second(self) -> NDArray[np.float32]:
         """Optical density (base 10) along the vector of DAB or eosin, (height, width)."""
-        return np.multiply(self.second_units, np.float32(1 / UNITS_PER_OD), dtype=np.float32)
+        return self._amount(1)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width."""
-        return self.first_units.shape[0], self.first_units.shape[1]
+        return self.rgb.shape[0], self.rgb.shape[1]
+
+    def _amount(self, stain: int) -> NDArray[np.float32]:
+        """Ruifrok and Johnston (2001) by three table look-ups."""
+        weights = np.linalg.inv(np.array(self.matrix))[:, stain]
+        total: _Int16 = np.zeros(self.shape, np.int16)
+        for channel, (glass, weight) in enumerate(zip(self.background, weights, strict=True)):
+            density = np.log10(max(glass, 1.0) / np.maximum(np.arange(256), 1))
+            table = np.rint(np.clip(density * weight * UNITS_PER_OD, -10_000, 10_000))
+            part = cv2.LUT(cv2.extractChannel(self.rgb, channel), table.astype(np.int16)[None])
+            cv2.add(total, part, dst=total)
+        return np.multiply(total, np.float32(1 / UNITS_PER_OD), dtype=np.float32)
 
 
 def stain_planes(
@@ -96,7 +109,7 @@ def stain_planes(
     missing: BoolMask | None = None,
     reason: str | None = None,
 ) -> StainPlanes:
-    """Separate pixels into stains (Ruifrok and Johnston 2001) by three table look-ups.
+    """Take pixels as a window whose stains can be asked for.
 
     Parameters
     ----------
@@ -114,26 +127,10 @@ def stain_planes(
     if missing is not None and missing.any():
         rgb = rgb.copy()
         rgb[missing] = np.rint(colours.background).astype(np.uint8)
-    inverse = np.asarray(np.linalg.inv(colours.stain_rows), np.float64)
-    channels = [np.asarray(channel, np.uint8) for channel in cv2.split(rgb)]
-    planes = [_plane(channels, colours.background, inverse[:, k]) for k in (0, 1)]
     return StainPlanes(
-        rgb, planes[0], planes[1], colours.mpp_x, colours.mpp_y, origin[0], origin[1], missing,
+        rgb, colours.background, colours.matrix, colours.mpp_x, colours.mpp_y, *origin, missing,
         reason,
     )  # fmt: skip
-
-
-def _plane(
-    channels: list[NDArray[np.uint8]],
-    background: tuple[float, float, float],
-    weights: NDArray[np.float64],
-) -> _Int16:
-    total: _Int16 = np.zeros(channels[0].shape, np.int16)
-    for channel, glass, weight in zip(channels, background, weights, strict=True):
-        density = np.log10(max(glass, 1.0) / np.maximum(np.arange(256), 1))
-        table = np.rint(np.clip(density * weight * UNITS_PER_OD, -10_000, 10_000))
-        cv2.add(total, cv2.LUT(channel, table.astype(np.int16)[None]), dst=total)
-    return total
 
 
 def read_planes(

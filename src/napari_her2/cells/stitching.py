@@ -57,10 +57,9 @@ class TileCells(CellTable):
 
 def block_size(calibration: Calibration) -> tuple[int, int]:
     """Width and height of a block, working pixels."""
-    return (
-        max(256, BLOCK_LEVEL_PX // calibration.factor_x),
-        max(256, BLOCK_LEVEL_PX // calibration.factor_y),
-    )
+    # Even, because some steps work on pairs of pixels.
+    w, h = (BLOCK_LEVEL_PX // f // 2 * 2 for f in (calibration.factor_x, calibration.factor_y))
+    return max(256, w), max(256, h)
 
 
 def cell_tiles(
