@@ -8,16 +8,16 @@ from typing import Final, Protocol
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from skimage.segmentation import watershed
 
 from napari_her2.cells.classes import CellMode
 from napari_her2.cells.combined import combined_image
 from napari_her2.cells.detection_settings import SETTINGS
+from napari_her2.cells.flooding import Landscape, flood_clumps
 from napari_her2.cells.interiors import add_brown_objects
 from napari_her2.cells.markers import find_markers, strict_heights
-from napari_her2.types import BoolMask, RgbImage
+from napari_her2.types import RgbImage
 
-__all__ = ["FoundNuclei", "Landscape", "find_nuclei", "landscape"]
+__all__ = ["FoundNuclei", "find_nuclei", "landscape"]
 
 DISTANCE_STEPS: Final = 8
 """Steps of the distance to the outline per pixel."""
@@ -76,28 +76,6 @@ class FoundNuclei:
         return len(self.area_px)
 
 
-@dataclass(frozen=True)
-class Landscape:
-    """What the watershed works on.
-
-    Attributes
-    ----------
-    mask : ndarray of uint8
-        Shape (height, width): not 0 on nuclei.
-    height : ndarray of float32
-        Shape (height, width), to be flooded from the top; no two pixels nearer than 16 are equal.
-    markers : ndarray of int64
-        Flat indices of the markers, rising.
-    least_px : float
-        Smaller objects are left out.
-    """
-
-    mask: NDArray[np.uint8]
-    height: NDArray[np.float32]
-    markers: NDArray[np.int64]
-    least_px: float
-
-
 def landscape(window: _Window, calibration: _Constants) -> Landscape:
     """Mask, markers and the surface to flood.
 
@@ -142,10 +120,10 @@ def find_nuclei(window: _Window, calibration: _Constants) -> FoundNuclei:
     """
     land = landscape(window, calibration)
     w = land.mask.shape[1]
-    pieces, joined, stats, centroids = cv2.connectedComponentsWithStats(
+    pieces, joined, boxes, centroids = cv2.connectedComponentsWithStats(
         land.mask, connectivity=4, ltype=cv2.CV_32S
     )
-    components = np.asarray(joined, np.int32)
+    components, stats = np.asarray(joined, np.int32), np.asarray(boxes, np.int32)
     n = len(land.markers)
     owner = components.ravel()[land.markers]
     per = np.bincount(owner, minlength=pieces)
@@ -154,10 +132,10 @@ def find_nuclei(window: _Window, calibration: _Constants) -> FoundNuclei:
     centres = np.zeros((n, 2))
     area[alone] = stats[owner[alone], cv2.CC_STAT_AREA]
     centres[alone] = centroids[owner[alone]][:, ::-1]
-    flooded = _flood(land, per > 1, components, ~alone)
+    flooded = None if alone.all() else flood_clumps(land, components, stats, per > 1)
     if flooded is not None:
         flat, values = flooded
-        rows, columns = np.divmod(flat, w)
+        rows, columns = np.divmod(flat, np.int32(w))
         count = np.bincount(values, minlength=n)
         area += count
         count = np.maximum(count, 1)
@@ -174,17 +152,3 @@ def find_nuclei(window: _Window, calibration: _Constants) -> FoundNuclei:
         labels.ravel()[flooded[0]] = number[flooded[1]]
     markers = np.stack(np.divmod(land.markers, w), axis=1)
     return FoundNuclei(labels, centres[keep], area[keep], markers[keep])
-
-
-def _flood(
-    land: Landscape, clump: BoolMask, components: NDArray[np.int32], chosen: BoolMask
-) -> tuple[NDArray[np.intp], NDArray[np.int32]] | None:
-    """Pixels of components with several markers, and the marker each belongs to."""
-    if not chosen.any():
-        return None
-    inside = clump[components]
-    seeds = np.zeros(land.mask.shape, np.int32)
-    seeds.ravel()[land.markers[chosen]] = np.flatnonzero(chosen).astype(np.int32) + 1
-    flooded = watershed(-land.height, seeds, mask=inside)  # type: ignore[no-untyped-call]
-    flat = np.flatnonzero(flooded)
-    return flat, flooded.ravel()[flat] - 1
