@@ -160,6 +160,9 @@ class Session(QObject):
             elif owner is not entry and layer.visible:
                 hidden.append(layer)
                 layer.visible = False
+        if self.entry_of(viewer.layers.selection.active) is not entry:
+            # Layers that are added later give the selection back to what had it.
+            viewer.layers.selection.active = entry.layer
         self.activate(entry)
         centre, zoom = camera.frame(viewer, entry, entry.bounds)
         camera.Flight(self).to(viewer, centre, zoom * 0.95)

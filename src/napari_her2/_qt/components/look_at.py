@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from napari_her2._qt.components.elided_combo import ElidedCombo
 from napari_her2._qt.components.labels import ElidedLine, line, named
 from napari_her2._qt.style import TARGET_PX
 from napari_her2._qt.texts import ui
@@ -43,7 +44,7 @@ class LookAtList(QWidget):
         self._position.setMinimumWidth(
             self._position.fontMetrics().horizontalAdvance(ui("place_of", i=12, n=12)) + 4
         )
-        self._sort = QComboBox()
+        self._sort = ElidedCombo(mode=Qt.TextElideMode.ElideRight)
         self._sort.setMinimumHeight(TARGET_PX)
         self._sort.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         for key, text in sorts:

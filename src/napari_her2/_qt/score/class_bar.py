@@ -29,8 +29,8 @@ _NUCLEAR = {
 }  # fmt: skip
 _OUTLINE = QColor("#D0D0D0")
 _BAR_PX = 16
-_SWATCH = 12
-_GAP = 4
+_SWATCH = 10
+_GAP = 3
 
 
 def class_colour(name: str) -> QColor:
@@ -137,7 +137,7 @@ class ShareButton(QAbstractButton):
     def sizeHint(self) -> QSize:
         """Swatch, gap, text."""
         text = self.fontMetrics().horizontalAdvance(self.text())
-        return QSize(_SWATCH + 3 * _GAP + text, TARGET_PX)
+        return QSize(_SWATCH + 2 * _GAP + text, TARGET_PX)
 
     def minimumSizeHint(self) -> QSize:
         """The whole text is always seen."""
@@ -150,12 +150,12 @@ class ShareButton(QAbstractButton):
         top = (self.height() - _SWATCH) // 2
         painter.setPen(QPen(_OUTLINE, 1))
         painter.setBrush(class_colour(self._name))
-        painter.drawRect(_GAP, top, _SWATCH - 1, _SWATCH - 1)
+        painter.drawRect(0, top, _SWATCH - 1, _SWATCH - 1)
         painter.setPen(colours.text)
         font = painter.font()
         font.setUnderline(self.underMouse())
         painter.setFont(font)
-        box = self.rect().adjusted(_SWATCH + 2 * _GAP, 0, 0, 0)
+        box = self.rect().adjusted(_SWATCH + _GAP, 0, 0, 0)
         painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, self.text())
         if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)

@@ -35,9 +35,11 @@ class CorrectedRow(QWidget):
         self.rescore.clicked.connect(self.rescore_requested)
         self.change = paragraph()
         row = QHBoxLayout()
-        row.setSpacing(4)
+        row.setSpacing(3)
         row.addWidget(self.count, 1)
         for button in (self.undo, self.labels, self.rescore):
+            # Tight: the count beside them must be readable in the narrowest dock.
+            button.setStyleSheet("padding: 2px 5px;")
             row.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -268,7 +268,7 @@ class ScoreFormPanel(QWidget):
 
 def _row(label: QWidget, control: QWidget, *more: QWidget) -> QHBoxLayout:
     row = QHBoxLayout()
-    row.setSpacing(6)
+    row.setSpacing(4)
     label.setMinimumHeight(TARGET_PX)
     row.addWidget(label, 0, Qt.AlignmentFlag.AlignTop)
     row.addWidget(control, 1)

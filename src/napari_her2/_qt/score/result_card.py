@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtCore import QSignalBlocker, QSize, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -78,12 +78,13 @@ class ClassToggles(QWidget):
         # Grades in the first row, what is no tumour in the second: seven do not fit in one.
         for part in (names[:4], names[4:]):
             row = QHBoxLayout()
-            row.setSpacing(6)
+            row.setSpacing(3)
             if not self._boxes:
                 row.addWidget(self._head)
             for name in part:
                 box = QCheckBox(class_short(name))
-                box.setIcon(swatch(name))
+                box.setIcon(swatch(name, 10))
+                box.setIconSize(QSize(10, 10))
                 box.setMinimumHeight(TARGET_PX)
                 named(box, ui("class_shown", name=name), ui("class_shown_tip", name=name))
                 box.toggled.connect(lambda _: self.changed.emit(self.ticked))

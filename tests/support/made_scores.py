@@ -1,0 +1,63 @@
+"""A window with the Score dock, over the real pipeline with made cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from made_cells import FakeParts, write_ihc
+from made_windows import Desk, open_slide_in, run_to_end, trio, window
+
+from napari_her2._qt.predict.widget import PredictWidget
+from napari_her2._qt.score.controller import ScoreController
+from napari_her2._qt.score.services import ScoreServices
+from napari_her2._qt.score.widget import ScoreWidget
+from napari_her2._qt.slide.widget import SlideWidget
+from napari_her2.pipelines.cells import score_cells
+
+__all__ = ["ScoreDesk", "score_services", "write_ihc"]
+
+
+def score_services(parts: Any, requests: list[Any], classifiers: Any = None) -> ScoreServices:
+    """The real pipeline over made cells; requests made are noted."""
+
+    def score(request: Any, cancel: Any) -> Any:
+        requests.append(request)
+        return score_cells(request, cancel, parts=parts)
+
+    services = ScoreServices(score=score)
+    services.classifiers = classifiers or (lambda: [("membrane", None)])
+    return services
+
+
+class ScoreDesk(Desk):
+    """A viewer model with all three docks."""
+
+    def __init__(self, qtbot: Any, parts: Any = None, classifiers: Any = None) -> None:
+        self.qtbot = qtbot
+        self.requests = []
+        self.viewer, self.session = window(trio())
+        self.parts = FakeParts() if parts is None else parts
+        services = score_services(self.parts, self.requests, classifiers)
+        self.session._score = ScoreController(self.session, services)
+        self.slide_dock = SlideWidget(self.viewer)
+        self.predict_dock = PredictWidget(self.viewer)
+        self.dock = ScoreWidget(self.viewer)
+        for dock in (self.slide_dock, self.predict_dock, self.dock):
+            qtbot.addWidget(dock)
+            dock.resize(360, 900)
+            dock.show()
+
+    def open(self, path: Path) -> None:
+        open_slide_in(self.session, path)
+
+    def run(self) -> None:
+        run_to_end(self.session, self.dock)
+
+    @property
+    def presenter(self) -> Any:
+        return self.session.score.presenter
+
+    @property
+    def cells(self) -> Any:
+        return self.session.score.cells
