@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["Row", "compare", "paired", "report"]
+__all__ = ["Row", "compare", "machine", "paired", "report"]
 
 
 @dataclass(frozen=True)
@@ -94,13 +94,18 @@ def report(rows: Sequence[Row], path: Path | None = None) -> int:
 
         document = {
             "rows": [asdict(r) for r in rows],
-            "machine": {
-                "processor": platform.processor() or platform.machine(),
-                "cores": psutil.cpu_count(logical=True),
-                "load": [round(x, 2) for x in psutil.getloadavg()],
-            },
+            "machine": machine(),
             "software": software(),
             "date": now(),
         }
         path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     return 0 if all(r.ok for r in rows) else 1
+
+
+def machine() -> dict[str, object]:
+    """What the figures were taken on, and how busy it was."""
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "cores": psutil.cpu_count(logical=True),
+        "load": [round(x, 2) for x in psutil.getloadavg()],
+    }

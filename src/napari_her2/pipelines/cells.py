@@ -289,7 +289,7 @@ class _CellsRun:
             )
         if failed:
             self.warnings.append(tr("bad_tiles", failed=failed, total=total))
-        table = self.found.table()
+        table = self.found.take_table()
         document = self._document("completed", table=table)
         if self.store is not None:
             document |= write_cells_files(self.store, table, self.request, document)

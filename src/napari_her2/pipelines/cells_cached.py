@@ -47,7 +47,7 @@ def load_cells(run_dir: Path) -> CellTable:
     found = FoundCells([Region(0, 0, 1, 1)] * int(header["tiles"]), tuple(header["classes"]))
     for batch in batches:
         found.add(batch)
-    return found.table()
+    return found.take_table()
 
 
 def replay_cells(run: StoredRun, slide: Path, *, partials: bool = True) -> Iterator[CellsEvent]:

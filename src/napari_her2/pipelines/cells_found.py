@@ -31,57 +31,60 @@ class FoundCells:
     def __init__(self, tiles: list[Region], classes: tuple[str, ...]) -> None:
         self.tiles = tiles
         self.classes = classes
-        self._batches: dict[int, CellBatch] = {}
+        self._reasons: dict[int, str | None] = {}
+        self._columns: dict[str, dict[int, NDArray[Any]]] = {}
         self._counts = np.zeros(len(classes), np.int64)
 
     def add(self, batch: CellBatch) -> CellTable:
         """Take a tile in; gives its cells."""
-        table = self._table(batch)
-        self._batches[batch.index] = batch
-        if len(table):
-            self._counts += np.bincount(table["class"], minlength=len(self.classes))
-        return table
+        self._reasons[batch.index] = batch.reason
+        if not len(batch):
+            return empty_table(self.classes)
+        for name, values in batch.columns.items():
+            self._columns.setdefault(name, {})[batch.index] = values
+        self._counts += np.bincount(batch.columns["class"], minlength=len(self.classes))
+        return CellTable(batch.columns, self.classes)
 
     @property
     def todo(self) -> list[int]:
         """Tiles that are still to be looked at."""
-        return [i for i in range(len(self.tiles)) if i not in self._batches]
+        return [i for i in range(len(self.tiles)) if i not in self._reasons]
 
     @property
     def done(self) -> int:
         """Number of tiles looked at, those that could not be read included."""
-        return len(self._batches)
+        return len(self._reasons)
 
     @property
     def failed(self) -> list[tuple[Region, str]]:
         """Tiles that could not be read, with the reason."""
-        batches = (self._batches[i] for i in sorted(self._batches))
-        return [(self.tiles[b.index], b.reason) for b in batches if b.reason is not None]
+        return [(self.tiles[i], r) for i, r in sorted(self._reasons.items()) if r is not None]
 
     def read_tiles(self) -> list[Region]:
         """Tiles whose cells are known."""
-        return [self.tiles[i] for i in sorted(self._batches) if not self._batches[i].failed]
+        return [self.tiles[i] for i, r in sorted(self._reasons.items()) if r is None]
 
     def summary(self) -> dict[str, Any]:
         """Counts so far."""
         return counts_so_far(dict(zip(self.classes, self._counts.tolist(), strict=True)))
 
-    def table(self) -> CellTable:
-        """All cells in their canonical order, whatever order the tiles came in."""
-        batches = [self._batches[i] for i in sorted(self._batches) if len(self._batches[i])]
-        if not batches:
-            return empty_table(self.classes)
-        names = list(batches[0].columns)
-        x = np.concatenate([b.columns["x_px"] for b in batches])
-        y = np.concatenate([b.columns["y_px"] for b in batches])
-        order = canonical_order(x, y)
-        # One column at a time: a million cells are never held three times over.
-        return CellTable({n: _joined(batches, n)[order] for n in names}, self.classes)
+    def take_table(self) -> CellTable:
+        """Hand over all cells in their canonical order, whatever order the tiles came in.
 
-    def _table(self, batch: CellBatch) -> CellTable:
-        if not batch.columns:
+        They are handed over once: a million cells are never held twice.
+        """
+        if not self._columns:
             return empty_table(self.classes)
-        return CellTable(batch.columns, self.classes)
+        x, y = (self._joined(self._columns[name]) for name in ("x_px", "y_px"))
+        order = canonical_order(x, y)
+        columns = {}
+        for name in list(self._columns):
+            columns[name] = self._joined(self._columns.pop(name))[order]
+        return CellTable(columns, self.classes)
+
+    @staticmethod
+    def _joined(parts: Mapping[int, NDArray[Any]]) -> NDArray[Any]:
+        return np.concatenate([parts[i] for i in sorted(parts)])
 
 
 def empty_table(classes: tuple[str, ...]) -> CellTable:
@@ -94,7 +97,3 @@ def empty_table(classes: tuple[str, ...]) -> CellTable:
         "area_um2": np.empty(0, np.float32),
     }
     return CellTable(columns, classes)
-
-
-def _joined(batches: list[CellBatch], name: str) -> NDArray[Any]:
-    return np.concatenate([b.columns[name] for b in batches])
