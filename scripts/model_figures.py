@@ -22,6 +22,8 @@ def table() -> str:
     lines = ["| model | figure | value (95 % CI) | n | on |", "|---|---|---|---|---|"]
     for path in sorted(CARDS.glob("*/card.json")):
         card = json.loads(path.read_text(encoding="utf-8"))
+        if card["selector"].get("kind") == "cells":
+            continue  # docs/cell_models.md has theirs
         for v in card["validation"]:
             ci = "" if v["ci95"] is None else f" ({v['ci95'][0]:.2f}–{v['ci95'][1]:.2f})"
             lines.append(

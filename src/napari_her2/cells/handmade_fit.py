@@ -22,11 +22,11 @@ Labels = NDArray[np.integer[Any]]
 COSTS: Final = (0.01, 0.1, 1.0, 10.0)
 """Values of the SVM's C that are tried."""
 
-MTRY: Final = (2, 4, 6, 9)
+MTRY: Final = (2, 4, 8)
 """Values of mtry that are tried."""
 
 TREES: Final = 500
-_TUNING_TREES: Final = 100
+_TUNING_TREES: Final = 50
 _INNER: Final = 3
 
 

@@ -1,0 +1,1 @@
+"""Parts of ``train_cell_models.py``: material, learning, comparison, files."""
