@@ -17,6 +17,8 @@ CLASSES = (
     "tumour 0", "tumour 1+", "tumour 2+", "tumour 3+", "stroma", "immune", "artefact",
 )  # fmt: skip
 ALL = (*CLASSES, "macro F1", "accuracy")
+SHOWN = ("demo-her2-cells", "demo-her2-cells-svm", "demo-her2-cells-rf", "membrane")
+COMPARED = ("SVM", "RF", "ConvNet", "ConvNet + membrane")
 
 
 def write(results: Path, check: bool) -> int:
@@ -58,7 +60,7 @@ def _head(*names: str) -> list[str]:
 
 
 def _held_out(d: Mapping[str, Any]) -> str:
-    models = d["models"]
+    models = {name: d["models"][name] for name in SHOWN if name in d["models"]}
     lines = [
         (
             f"{d['cells']} cells on {d['tiles']} tiles of {d['slides']} slides (seeds "
@@ -71,7 +73,7 @@ def _held_out(d: Mapping[str, Any]) -> str:
     for column in ALL:
         n = d["cells_by_class"].get(column, d["cells"])
         values = [
-            f"{m['f1'][column]:.2f} ({m['low'][column]:.2f}–{m['high'][column]:.2f})"
+            f"{m['f1'][column]:.3f} ({m['low'][column]:.3f}–{m['high'][column]:.3f})"
             for m in models.values()
         ]
         lines.append(_row([column, str(n), *values]))
@@ -82,7 +84,7 @@ def _held_out(d: Mapping[str, Any]) -> str:
         (
             f"Detection on these tiles: {found['found']} found, {found['true']} true, "
             f"{found['paired']} pairs within 3 µm. Share of the true cells with a pair: {shares}. "
-            "The figures above are of the pairs alone."
+            "The figures above are of what was found alone."
         ),
         "",
         "Confusion of `demo-her2-cells` (rows true, columns said):",
@@ -100,7 +102,7 @@ def _confusion(table: list[list[int]]) -> list[str]:
 
 
 def _comparison(d: Mapping[str, Any]) -> str:
-    models = list(d["f1"])
+    models = [name for name in COMPARED if name in d["f1"]]
     lines = [
         (
             f"{d['cells']} cells, {d['groups']} {d['grouping']}s, {d['folds']} folds; networks "
@@ -115,7 +117,7 @@ def _comparison(d: Mapping[str, Any]) -> str:
             v = d["f1"][model][column]
             values.append(f"{v['mean']:.3f} ({v['low']:.3f}–{v['high']:.3f})")
         lines.append(_row([column, *values]))
-    others = list(dict.fromkeys(t["second"] for t in d["tests"]))
+    others = [m for m in models if any(t["second"] == m for t in d["tests"])]
     first = d["tests"][0]["first"] if d["tests"] else ""
     lines += [
         "",
@@ -144,7 +146,7 @@ def _chosen(d: Mapping[str, Any]) -> str:
         if model in d["chosen"]:
             values = ", ".join(f"{v:g}" for v in d["chosen"][model])
             parts.append(f"{what} chosen in the folds: {values}")
-    seconds = ", ".join(f"{k} {v} s" for k, v in d["cpu_seconds"].items())
+    seconds = ", ".join(f"{m} {d['cpu_seconds'][m]} s" for m in COMPARED if m in d["cpu_seconds"])
     return ". ".join(parts) + f". CPU time: {seconds}."
 
 
