@@ -14,17 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from napari_her2.cells.nucleus_features import colour_and_texture, outline_shape
 from napari_her2.cells.polar import ray_angles
 from napari_her2.cells.rings import MembraneRings, measure_rings, stained_rays
-from napari_her2.cells.sharing import own_stain
+from napari_her2.cells.sharing import cell_veil, own_stain, possibly_own
 
-__all__ = ["LEAST_CONTRAST", "LEAST_OD", "measure_cells"]
+__all__ = ["measure_cells", "weighted_quantile"]
 
 Floats = NDArray[np.float32]
 
-LEAST_OD: Final = 0.06
-LEAST_CONTRAST: Final = 0.03
-"""A ray shows a stained membrane from this much DAB, and from this much more than both sides."""
-
-OD_QUANTILE: Final = 0.4
+OD_QUANTILE: Final = 0.35
 """Where two membranes lie on each other the stronger one is seen: the lower half of what is seen
 round a cell tells more of the cell itself than the mean."""
 
@@ -88,17 +84,21 @@ def measure_cells(
     n = len(nuclei.area_px)
     rows = np.arange(n) if kept is None else np.asarray(kept, np.intp)
     rings = measure_rings(planes, nuclei, mpp)
-    stained = stained_rays(rings, LEAST_OD, LEAST_CONTRAST)
-    own = own_stain(stained, rings.weight, rings.neighbour)
+    stained = stained_rays(rings)
+    look = colour_and_texture(planes, nuclei.labels, n, mpp)
+    veil = cell_veil(look["nucleus_dab"], rings.cytoplasm_dab)
+    own = own_stain(
+        stained, possibly_own(rings.od, veil, rings.neighbour), rings.weight, rings.neighbour
+    )
     columns: dict[str, NDArray[Any]] = {
         "area_um2": (np.asarray(nuclei.area_px, np.float64) * mpp**2).astype(np.float32)
     }
     columns |= outline_shape(rings.nucleus_px * mpp)
-    columns |= colour_and_texture(planes, nuclei.labels, n, mpp)
+    columns |= look
     columns |= {
-        "nucleus_contrast": columns["nucleus_haematoxylin"] - rings.cytoplasm_haematoxylin,
+        "nucleus_contrast": look["nucleus_haematoxylin"] - rings.cytoplasm_haematoxylin.mean(1),
         "cell_spacing_um": rings.spacing_px * np.float32(mpp),
-        "cytoplasm_dab": rings.cytoplasm_dab,
+        "cytoplasm_dab": rings.cytoplasm_dab.mean(1),
         "membrane_od": weighted_quantile(rings.od, own.part, OD_QUANTILE),
         "membrane_contrast": (rings.contrast * rings.weight).sum(1),
         "membrane_band": (rings.band * rings.weight).sum(1),

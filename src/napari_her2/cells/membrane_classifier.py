@@ -105,6 +105,8 @@ class MembraneClassifier:
         stained = _above(table["membrane_completeness"], c.enough * 0.6, _SHARE_WIDTH)
         stained = stained * _times_above(od, c.moderate_od * 0.8)
         small = _times_above(np.float32(c.least_area_um2) / np.maximum(area, 0.1), 1.0)
+        # A small pale disc walled in by a stained membrane is a cell whose nucleus is not seen.
+        small = (1 - stained) * small
         large = _times_above(area, c.most_area_um2)
         pale = (1 - stained) * _above(-table["nucleus_contrast"], -c.least_contrast, 0.01)
         brown = _times_above(table["nucleus_dab"], c.brown_nucleus)

@@ -45,9 +45,9 @@ class MembraneCuts:
     """
 
     faint_od: float = 0.06
-    moderate_od: float = 0.20
-    strong_od: float = 0.60
-    some: float = 0.15
+    moderate_od: float = 0.19
+    strong_od: float = 0.65
+    some: float = 0.17
     enough: float = 0.50
     least_area_um2: float = 10.0
     most_area_um2: float = 400.0

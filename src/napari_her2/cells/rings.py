@@ -52,6 +52,12 @@ CENTRE_PULL: Final = 1.0
 """Optical density in 1/100 that a place loses for each µm it lies off the middle between two nuclei
 (or off the expected free border): noise then leaves an unstained membrane half-way."""
 
+LEAST_OD: Final = 0.06
+UNEVEN: Final = 0.2
+LEAST_CONTRAST: Final = (0.03, 0.05)
+"""A ray shows a stained membrane from this much DAB, if it stands out from both sides by this share
+of it; by this much at least, and more than the last is never asked."""
+
 _NEVER = -20_000
 
 
@@ -73,7 +79,7 @@ class _Nuclei(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MembraneRings:
-    """What was seen along the rays of each cell; all arrays have shape (n, 32).
+    """What was seen along the rays of each cell; arrays have shape (n, 32) unless said.
 
     Attributes
     ----------
@@ -93,8 +99,8 @@ class MembraneRings:
     weight : ndarray of float32
         Share of the perimeter that the ray stands for; rows sum to 1.
     cytoplasm_dab, cytoplasm_haematoxylin : ndarray of float32
-        Shape (n,): stains half-way between nucleus and membrane, or 1 µm beyond the nucleus if that
-        is nearer; mean of all rays, optical density.
+        Stains half-way between nucleus and membrane, or 1 µm beyond the nucleus if that is nearer,
+        optical density.
     spacing_px : ndarray of float32
         Shape (n,): mean distance of the nearest centres.
     """
@@ -147,6 +153,8 @@ def measure_rings(planes: _Planes, nuclei: _Nuclei, mpp: float) -> MembraneRings
             out[i] = part
     place, od, contrast, band = found
     blue = field.framed(_levels(planes.haematoxylin))
+    room = np.maximum(place - nucleus, 0)
+    between = np.rint(nucleus + np.minimum(room / 2, px)).astype(np.int32)
     return MembraneRings(
         # The border lies half a step beyond the last sample inside.
         nucleus_px=nucleus - np.float32(0.5),
@@ -156,8 +164,8 @@ def measure_rings(planes: _Planes, nuclei: _Nuclei, mpp: float) -> MembraneRings
         band=band,
         neighbour=np.where(shared, reach.neighbour, np.int32(-1)),
         weight=_weights(place),
-        cytoplasm_dab=_between(field, dab, nucleus, place, px),
-        cytoplasm_haematoxylin=_between(field, blue, nucleus, place, px),
+        cytoplasm_dab=_at(field, dab, between),
+        cytoplasm_haematoxylin=_at(field, blue, between),
         spacing_px=reach.spacing_px,
     )
 
@@ -168,14 +176,9 @@ def _levels(plane: Floats) -> NDArray[np.uint8]:
     return np.asarray(levels, np.uint8)
 
 
-def _between(
-    field: PolarField, plane: NDArray[np.uint8], nucleus: Steps, membrane: Floats, px: float
-) -> Floats:
-    """Mean of a plane in the cytoplasm, optical density."""
-    room = np.maximum(membrane - nucleus, 0)
-    step = np.rint(nucleus + np.minimum(room / 2, px)).astype(np.int32)
-    mean = plane[field.points(step)].mean(1, dtype=np.float32)
-    return np.asarray(mean / LEVELS_PER_OD, np.float32)
+def _at(field: PolarField, plane: NDArray[np.uint8], step: NDArray[np.int32]) -> Floats:
+    """Optical density of a plane at one step of each ray."""
+    return np.asarray(plane[field.points(step)] / np.float32(LEVELS_PER_OD), np.float32)
 
 
 def _search(nucleus: Steps, border: Floats, px: float) -> tuple[Steps, Steps, NDArray[np.bool_]]:
@@ -234,6 +237,11 @@ def _weights(radius: Floats) -> Floats:
     return np.where(total > 0, length / np.maximum(total, 1e-6), even).astype(np.float32)
 
 
-def stained_rays(rings: MembraneRings, least_od: float, least_contrast: float) -> NDArray[np.bool_]:
-    """Rays along which a stained membrane is seen, shape (n, 32)."""
-    return np.asarray((rings.od >= least_od) & (rings.contrast >= least_contrast))
+def stained_rays(rings: MembraneRings) -> NDArray[np.bool_]:
+    """Rays along which a stained membrane is seen, shape (n, 32).
+
+    It has some DAB, and more than both sides: the browner the place, the more, since brown
+    cytoplasm is not even.
+    """
+    least = np.clip(UNEVEN * rings.od, *LEAST_CONTRAST)
+    return np.asarray((rings.od >= LEAST_OD) & (rings.contrast >= least))

@@ -8,7 +8,7 @@ from drawn_rings import MPP, Scale, apart, drawn, packed
 
 from napari_her2.cells.membrane import measure_cells, weighted_quantile
 from napari_her2.cells.rings import measure_rings
-from napari_her2.cells.sharing import own_stain
+from napari_her2.cells.sharing import cell_veil, own_stain, possibly_own
 from napari_her2.cells.table import RAYS
 
 
@@ -67,13 +67,46 @@ def test_sharing_of_two_cells_by_hand() -> None:
     neighbour = np.full((2, RAYS), -1, np.int32)
     neighbour[0, :8], neighbour[1, 16:24] = 1, 0
     weight = np.full((2, RAYS), 1 / RAYS, np.float32)
-    seen = own_stain(stained, weight, neighbour, rounds=0)
+    anything = np.ones_like(stained)
+    seen = own_stain(stained, anything, weight, neighbour, rounds=0)
     assert seen.share == pytest.approx([8 / 32, 31 / 32])
-    one = own_stain(stained, weight, neighbour, rounds=1)
+    one = own_stain(stained, anything, weight, neighbour, rounds=1)
     a, b = 8 / 32, 31 / 32
     assert one.share[0] == pytest.approx(a * a / (a + b - a * b), abs=1e-5)
     # Cell 1 is seen stained nearly all round: that is taken for its own.
     assert one.share[1] == pytest.approx(b)
+
+
+def test_what_can_not_be_the_cells_own_says_nothing_about_it() -> None:
+    stained = np.zeros((1, RAYS), bool)
+    stained[0, :16] = True
+    possible = np.ones_like(stained)
+    possible[0, :8] = False
+    weight = np.full((1, RAYS), 1 / RAYS, np.float32)
+    alone = np.full((1, RAYS), -1, np.int32)
+    got = own_stain(stained, possible, weight, alone)
+    assert got.visible[0] == pytest.approx(0.5)
+    assert got.share[0] == pytest.approx(8 / 24)
+    assert not got.part[0, :8].any()
+
+
+def test_a_strong_membrane_belongs_to_the_neighbour_with_a_veil() -> None:
+    od = np.array([[0.1, 0.5, 0.9]] * 2, np.float32)
+    cytoplasm = np.zeros((2, RAYS), np.float32)
+    cytoplasm[0, :12] = 0.3  # blur of a neighbour's membrane on one side
+    pale, veiled, thin = 0.01, 0.2, 0.06
+    neighbour = np.array([[1, 1, 1], [0, 0, 0]], np.int32)
+
+    def own(first: float, second: float, other: np.ndarray = neighbour) -> list[list[bool]]:
+        veil = cell_veil(np.array([first, second], np.float32), cytoplasm)
+        assert veil == pytest.approx([first, second])
+        return possibly_own(od, veil, other).tolist()
+
+    assert own(pale, veiled) == [[True, False, False], [True, True, True]]
+    assert own(thin, veiled) == [[True, True, False], [True, True, True]]
+    # Where neither explains it, or nobody is there, it may be the cell's own.
+    assert own(pale, pale) == [[True] * 3] * 2
+    assert own(pale, veiled, np.full((2, 3), -1, np.int32)) == [[True] * 3] * 2
 
 
 def test_only_the_wanted_rows_come_back_and_equal_those_of_all() -> None:
