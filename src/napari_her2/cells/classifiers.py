@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from napari_her2.errors import ModelNotFoundError, UsageError
 from napari_her2.models.architectures import TABLE_ARCHITECTURES
 from napari_her2.models.networks.cell_shapes import CELL_NETWORKS
 
 if TYPE_CHECKING:
+    from napari_her2.cells.membrane_cuts import Organ
     from napari_her2.cells.protocols import CellClassifier
     from napari_her2.models.card import ModelCard
     from napari_her2.models.registry import Registry
@@ -36,7 +37,7 @@ def load_classifier(
     name: str = DEFAULT_CLASSIFIER,
     *,
     runtime: str = "auto",
-    organ: str = "breast",
+    organ: Organ = "breast",
     threads: int | None = None,
     registry: Registry | None = None,
 ) -> CellClassifier:
@@ -68,8 +69,7 @@ def load_classifier(
     if name == DEFAULT_CLASSIFIER:
         from napari_her2.cells.membrane_classifier import MembraneClassifier
 
-        weight_free: Any = MembraneClassifier(organ=organ)
-        return weight_free  # type: ignore[no-any-return]
+        return MembraneClassifier(organ=organ)
     models = _registry(registry)
     by_id = {m.card.id: m for m in models.list()}
     if name not in by_id:
