@@ -46,6 +46,7 @@ class WindowKeeper(QObject):
         # Weakly: the session lives as long as its viewer, which lives as long as its window.
         self._window_ref: weakref.ref[QMainWindow] | None = None
         self._front: weakref.ref[QWidget] | None = None
+        self._followed: weakref.WeakSet[QWidget] = weakref.WeakSet()
         self.actions = ViewerActions(session)
         self.actions.docks_toggled.connect(self.toggle_docks)
         session.facts_changed.connect(self._on_facts_changed)
@@ -79,7 +80,7 @@ class WindowKeeper(QObject):
 
     def front(self, method: str) -> QWidget | None:
         """The dock that a key goes to: the one with the focus, else shown last, else any."""
-        able = [d for d in self.docks if hasattr(d, method) and d.isVisible()]
+        able = [d for d in self.docks if hasattr(d, method) and _in_sight(d)]
         for dock in able:
             focus = dock.window().focusWidget()
             if focus is not None and dock.isAncestorOf(focus):
@@ -95,6 +96,28 @@ class WindowKeeper(QObject):
         shown = any(f.isVisible() for f in frames)
         for frame in frames:
             frame.setVisible(not shown)
+
+    def _follow_tab(self, dock: QWidget) -> None:
+        """Notice when a dock's tab is chosen: Qt shows all docks of a row of tabs at once."""
+        frame = _frame(dock)
+        if frame is None or dock in self._followed:
+            return
+        self._followed.add(dock)
+        me, ref = weakref.ref(self), weakref.ref(dock)
+
+        def told(visible: bool) -> None:
+            keeper, shown = me(), ref()
+            if visible and keeper is not None and shown is not None:
+                keeper.come_to_front(shown)
+
+        frame.visibilityChanged.connect(told)
+
+    def come_to_front(self, dock: QWidget) -> None:
+        """Keys go to this dock from now on, and those of the picture to its result."""
+        self._front = weakref.ref(dock)
+        result = {"her2-predict": "predict", "her2-score": "score"}.get(dock.objectName())
+        if result is not None:
+            self._session.front = result
 
     def raise_dock(self, name: str) -> None:
         """Bring a dock to the front of its tabs; one that is not there stays away."""
@@ -123,7 +146,8 @@ class WindowKeeper(QObject):
         """Notice when a dock is shown, and when the window wants to close."""
         if event.type() == QEvent.Type.Show and isinstance(watched, QWidget):
             if watched is not self._window:
-                self._front = weakref.ref(watched)
+                self.come_to_front(watched)
+                self._follow_tab(watched)
                 self._find_window(watched)
         elif event.type() == QEvent.Type.Close and watched is self._window:
             return self._on_window_closing(event)
@@ -245,6 +269,11 @@ def _frame(dock: QWidget) -> QDockWidget | None:
     while parent is not None and not isinstance(parent, QDockWidget):
         parent = parent.parentWidget()
     return parent
+
+
+def _in_sight(dock: QWidget) -> bool:
+    """Whether a dock can be seen; one behind another's tab counts as visible to Qt."""
+    return bool(dock.isVisible() and not dock.visibleRegion().isEmpty())
 
 
 def _alive(widget: QWidget) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QUrl
-from qtpy.QtGui import QDesktopServices, QShowEvent
+from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QWidget
 
 from napari_her2._qt.components.dock_body import DockBody
@@ -72,11 +72,6 @@ class PredictWidget(DockBody):
         self._on_presenter_changed()
         self._on_facts_changed()
         adopt_window(self.session, self)
-
-    def showEvent(self, event: QShowEvent) -> None:
-        """Keys of the picture now mean this dock's result."""
-        super().showEvent(event)
-        self.session.front = "predict"
 
     # wiring -------------------------------------------------------------------------------
 

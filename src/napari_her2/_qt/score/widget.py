@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QUrl
-from qtpy.QtGui import QDesktopServices, QShowEvent
+from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QWidget
 
 from napari_her2._qt.components.dock_body import DockBody
@@ -72,11 +72,6 @@ class ScoreWidget(DockBody):
         self._on_presenter_changed()
         self._estimate()
         adopt_window(self.session, self)
-
-    def showEvent(self, event: QShowEvent) -> None:
-        """Keys of the picture now mean this dock's result."""
-        super().showEvent(event)
-        self.session.front = "score"
 
     # wiring -------------------------------------------------------------------------------
 
