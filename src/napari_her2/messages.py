@@ -71,6 +71,9 @@ MESSAGES: Final[dict[str, str]] = {
         "This slide looks like {found} ({confidence}), but {model} is made for {needed}: choose "
         "another model, or {remedy} (recorded in the result)."
     ),
+    "no_colour": (
+        "{name} is a grey picture: brown can’t be told from blue in it, so it was not scored."
+    ),
     "wrong_mpp": (
         "{model} needs {needed} µm/px and this slide offers {offered} at best: detail would have "
         "to be invented, so it was not run."
@@ -143,6 +146,9 @@ MESSAGES: Final[dict[str, str]] = {
     "bad_tiles": (
         "{failed} of {total} tiles could not be read; they are hatched on the slide and left out."
     ),
+    "part_unreadable": (
+        "{percent} % of the tissue looked at could not be read: cells there are left out."
+    ),
     "many_bad_tiles": (
         "{failed} of {total} tiles ({percent} %) could not be read, so no slide result is given: "
         "the file may be damaged."
@@ -202,7 +208,9 @@ MESSAGES: Final[dict[str, str]] = {
     ),
     "damaged_run": "The stored result {name} is damaged ({reason}): it will be made again.",
     "worker_gone": "A worker stopped; its slides were given to the others.",
-    "demo_score": "Rule yields {ihc} for the classes of a demo model; it says nothing of this slide.",
+    "demo_score": (
+        "Rule yields {ihc} for the classes of a demo model; it says nothing of this slide."
+    ),
     "tile_worker_gone": "A worker stopped; its tiles were given to the others.",
     "unexpected": (
         "{name} could not be finished because of a fault in the program ({kind}, {digest}): the "

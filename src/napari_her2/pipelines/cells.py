@@ -170,7 +170,9 @@ class _CellsRun:
             self.tissue = tissue
             stain = guess_stain(slide, tissue)
             self._note_tissue(tissue, stain)
-            self.warnings += screen_cell_stain(stain, request.stain, request.ignore_stain)
+            self.warnings += screen_cell_stain(
+                stain, request.stain, request.ignore_stain, slide.path.name
+            )
             if not tissue.usable.any():
                 raise NoTissueError("no_tissue")
             calibration = self.parts.calibrate(slide, tissue, request)
@@ -384,10 +386,11 @@ class _CellsRun:
             mpp=self.document.get("mpp"),
             demo=self.classifier is not None and self.classifier.is_demo,
         )
+        of_scoring = self.document.get("warnings", [])
         self.document |= {
             "status": status,
             "seconds": round(self._seconds(), 3),
-            "warnings": list(dict.fromkeys(self.warnings)),
+            "warnings": list(dict.fromkeys([*self.warnings, *of_scoring])),
         }
         if error is not None:
             self.document |= {"error": error.sentence, "error_id": error.message_id}

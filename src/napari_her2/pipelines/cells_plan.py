@@ -31,7 +31,9 @@ NAMES: Final[dict[CellMode, str]] = {
 }
 
 
-def screen_cell_stain(guess: StainGuess, stain: CellMode, ignore: bool) -> list[str]:
+def screen_cell_stain(
+    guess: StainGuess, stain: CellMode, ignore: bool, name: str = "This slide"
+) -> list[str]:
     """Compare the slide's stain with what is asked of it.
 
     Returns
@@ -42,19 +44,22 @@ def screen_cell_stain(guess: StainGuess, stain: CellMode, ignore: bool) -> list[
     Raises
     ------
     StainMismatchError
-        If the slide plainly carries another stain and that was not overridden.
+        If the slide plainly carries another stain and that was not overridden; if it has no
+        colour where brown is to be told from blue.
     """
-    needed, name = NEEDED[stain], NAMES[stain]
+    needed, purpose = NEEDED[stain], NAMES[stain]
+    if guess.colourless and needed == "H-DAB":
+        raise StainMismatchError("no_colour", name=name)
     verdict = check_stain(guess, needed)
     found = {"found": guess.stain, "confidence": f"{guess.confidence:.2f}"}
     if verdict == "unsure":
-        return [tr("stain_unknown", needed=needed, models=name, **found)]
+        return [tr("stain_unknown", needed=needed, models=purpose, **found)]
     if verdict != "mismatch":
         return []
     if ignore:
-        return [tr("stain_override", needed=needed, models=name, **found)]
+        return [tr("stain_override", needed=needed, models=purpose, **found)]
     remedy = "tick “Run anyway” (--ignore-stain)"
-    raise StainMismatchError("wrong_stain", model=name, needed=needed, remedy=remedy, **found)
+    raise StainMismatchError("wrong_stain", model=purpose, needed=needed, remedy=remedy, **found)
 
 
 def bounding_region(slide: Slide, request: CellsRequest) -> Region | None:

@@ -19,13 +19,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_her2.slides.base import Slide
 from napari_her2.stains.deconvolution import rgb_to_od
 from napari_her2.stains.sampling import TissueLike, sample_tissue
 from napari_her2.types import Stain
 
-__all__ = ["MISMATCH_CONFIDENCE", "StainGuess", "check_stain", "guess_stain"]
+__all__ = ["MISMATCH_CONFIDENCE", "StainGuess", "check_stain", "guess_stain", "is_colourless"]
 
 MISMATCH_CONFIDENCE = 0.8
 """From this confidence on a wrong stain stops a run."""
@@ -49,6 +50,10 @@ BLUE_ONLY_CONFIDENCE = 0.6
 MAX_CONFIDENCE = 0.99
 
 MIN_PIXELS = 500
+GREY_LEVELS = 4
+"""Channels no further apart than this in 99 of 100 pixels: a grey picture, perhaps saved as a
+coloured JPEG. The palest of 65 real immunostained pictures has 8 in half of its pixels."""
+
 STRANGE_SATURATION = 0.15
 STRANGE_RED = 2.0
 """No stain in use takes so much red (in units of the mean): the file has false colours."""
@@ -66,12 +71,15 @@ class StainGuess:
         0 to 1; a graded score, not a calibrated probability.
     pink, brown : float
         Shares of all dye in the tissue with the hue of eosin and of DAB.
+    colourless : bool
+        Whether the picture is grey throughout, so that no stain can ever be told in it.
     """
 
     stain: Stain
     confidence: float
     pink: float = 0.0
     brown: float = 0.0
+    colourless: bool = False
 
 
 def guess_stain(slide: Slide, tissue: TissueLike) -> StainGuess:
@@ -93,6 +101,8 @@ def guess_stain(slide: Slide, tissue: TissueLike) -> StainGuess:
     if 1 - min(glass) / max(glass) > STRANGE_SATURATION:
         return StainGuess("unknown", 0.0)
     pixels = sample_tissue(slide, tissue)
+    if is_colourless(pixels):
+        return StainGuess("unknown", 0.0, colourless=True)
     od = rgb_to_od(pixels, glass)
     mean = od.mean(axis=1)
     dyed = mean > MIN_DENSITY
@@ -106,6 +116,14 @@ def guess_stain(slide: Slide, tissue: TissueLike) -> StainGuess:
     brown = float(weight[(blue > green) & (red < BROWN_RED)].sum())
     stain, confidence = _decide(pink, brown)
     return StainGuess(stain, round(confidence, 3), round(pink, 4), round(brown, 4))
+
+
+def is_colourless(pixels: NDArray[np.uint8]) -> bool:
+    """Whether pixels, shape (n, 3), are all grey; False for none."""
+    if not len(pixels):
+        return False
+    apart = pixels.max(axis=1).astype(np.int16) - pixels.min(axis=1)
+    return bool(np.percentile(apart, 99) <= GREY_LEVELS)
 
 
 def _decide(pink: float, brown: float) -> tuple[Stain, float]:
