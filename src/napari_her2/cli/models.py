@@ -78,8 +78,10 @@ def _card_lines(card: dict[str, Any]) -> list[str]:
         lines.append(f"  {DEMO_MODEL}")
     field_um = card["patch_size_pixels"] * card["spacing_um_px"]
     made_for = f"{card['stain']}, {card['organ']}, {card['spacing_um_px']:g} µm/px"
+    of_cells = card["selector"].get("kind") == "cells"
+    what = "single cells, crops" if of_cells else "tiles"
     lines += [
-        f"  Made for    {made_for}, tiles of {field_um:g} µm",
+        f"  Made for    {made_for}, {what} of {field_um:g} µm",
         f"  Trained on  {card['training_data']}",
     ]
     for v in card["validation"]:

@@ -77,7 +77,8 @@ class ModelsDialog(QDialog):
             if widget is not None:
                 widget.deleteLater()
         there = 0 <= row < len(self._models)
-        self._use.setEnabled(there)
+        # A biomarker's name means a model for tiles; classifiers of cells are chosen by their own.
+        self._use.setEnabled(there and not self._models[row].card.is_cell_model)
         self._remove.setEnabled(there and not self._models[row].built_in)
         if there:
             card = self._models[row].card
