@@ -202,12 +202,11 @@ class ScorePresenter(QObject):
         """Why a place is in the list, in a few words."""
         if self._sort == "dense":
             place = self.cells.places[index]
-            return ui(
-                "why_dense",
-                n=numbers.count(place.n_cells),
-                name=class_short(place.class_name),
-                density=numbers.count(round(place.density_mm2)),
-            )
+            n, name = numbers.count(place.n_cells), class_short(place.class_name)
+            if place.density_mm2 is None:
+                return ui("why_many", n=n, name=name)
+            density = numbers.count(round(place.density_mm2))
+            return ui("why_dense", n=n, name=name, density=density)
         table = self.run.table
         probs = np.asarray(table["probs"][self._doubtful[index]])
         first, second = np.argsort(-probs, kind="stable")[:2]

@@ -111,6 +111,7 @@ SCORE_TEXTS: Final[dict[str, str]] = {
     "map_density": "density of {name}",
     "sort_dense": "most cells",
     "why_dense": "why: {n} cells {name} here, {density} a mm2",
+    "why_many": "why: {n} cells {name} here",
     "why_doubtful_cell": "why: {a} {p} or {b} {q}",
     # cell
     "cell": "Cell",
