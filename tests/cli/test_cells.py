@@ -12,6 +12,7 @@ import sys
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import tifffile
 from PIL import Image
 
 from napari_her2.messages import NOTICE
@@ -30,8 +31,8 @@ def sample():
     return sample_path("her2-ihc")
 
 
-def test_the_sample_gives_one_document_and_all_files(sample, run_program, tmp_path):
-    answer = run_program("cells", sample, "--out", "out", "--json")
+def test_the_sample_gives_one_document_and_all_files(sample, run_here, tmp_path):
+    answer = run_here("cells", sample, "--out", tmp_path / "out", "--json")
     assert answer.code == 0, answer.err
     document = answer.json
     assert set(document) >= KEYS
@@ -104,6 +105,28 @@ def test_several_slides_fail_one_by_one_and_stand_in_a_table(sample, run_here, t
     assert int(rows[2]["cells_detected"]) == answer.json["slides"][2]["cells_detected"]
 
 
+def test_a_corrupt_tile_costs_the_result_not_the_truth(sample, run_here, tmp_path):
+    broken = tmp_path / "broken.svs"
+    broken.write_bytes(sample.read_bytes())
+    with tifffile.TiffFile(broken) as f:
+        page = f.pages[0]
+        k = len(page.dataoffsets) // 2 + 4
+        start, size = page.dataoffsets[k], page.databytecounts[k]
+    with broken.open("r+b") as f:
+        f.seek(start + size // 3)
+        f.write(bytes(size // 3))
+    answer = run_here("cells", broken, "--out", tmp_path / "out", "--json")
+    assert answer.code == 3
+    assert "could not be read, so no slide result is given" in answer.err
+    document = answer.json["slides"][0]
+    assert document["tiles_failed"] == 1
+    assert document["failed_tiles"][0]["reason"]
+    assert document["scores"] == []
+    whole = run_here("cells", sample, "--out", tmp_path / "out", "--json").json
+    # What could be read was found all the same, and nothing was found in grey.
+    assert 0.7 * whole["cells_detected"] < document["cells_detected"] < whole["cells_detected"]
+
+
 def test_an_h_and_e_slide_is_refused_for_her2(run_here, tmp_path):
     he = sample_path("he-er-positive")
     answer = run_here("cells", he, "--out", tmp_path / "out")
@@ -144,8 +167,9 @@ def test_an_unknown_classifier_names_those_there_are(sample, run_here, tmp_path)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to another process")
-def test_ctrl_c_keeps_tiles_and_the_same_command_goes_on(sample, tmp_path):
-    command = [sys.executable, "-m", "napari_her2", "cells", str(sample), "--out", "out", "--json"]
+def test_ctrl_c_keeps_tiles_and_the_same_command_goes_on(sample, run_here, tmp_path):
+    words = ["cells", str(sample), "--out", str(tmp_path / "out"), "--json"]
+    command = [sys.executable, "-m", "napari_her2", *words]
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env=dict(os.environ),
@@ -160,7 +184,6 @@ def test_ctrl_c_keeps_tiles_and_the_same_command_goes_on(sample, tmp_path):
     assert stopped["tiles_scored"] < stopped["tiles_total"]
     assert stopped["scores"] == []
     assert "the same command goes on from there" in err
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    finished = json.loads(done.stdout)
+    finished = run_here(*words).json
     assert finished["status"] == "completed"
     assert finished["run_dir"] == stopped["run_dir"]

@@ -32,7 +32,7 @@ def files(out: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def slide(tmp_path_factory):
-    return write_ihc(tmp_path_factory.mktemp("made") / "s.tif")
+    return write_ihc(tmp_path_factory.mktemp("made") / "s.tif", 1024, 768, margin=70)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
@@ -54,8 +54,14 @@ def test_kill_9_and_resume_give_the_bytes_of_an_uninterrupted_run(slide, tmp_pat
     # A power cut may tear the last record; that tile is made again, nothing else.
     with journal.open("r+b") as f:
         f.truncate(journal.stat().st_size - 7)
-    whole = list(score_cells(CellsRequest(slide, out=tmp_path / "whole"), parts=FakeParts()))
-    resumed = list(score_cells(CellsRequest(slide, out=tmp_path / "killed"), parts=FakeParts()))
+    whole = list(
+        score_cells(CellsRequest(slide, out=tmp_path / "whole"), parts=FakeParts(tile=256, step=16))
+    )
+    resumed = list(
+        score_cells(
+            CellsRequest(slide, out=tmp_path / "killed"), parts=FakeParts(tile=256, step=16)
+        )
+    )
     first = next(e for e in resumed if isinstance(e, Progress) and e.stage == "scoring")
     assert first.done == kept - 1
     assert resumed[-1].status == whole[-1].status == "completed"
@@ -76,12 +82,12 @@ def test_processes_give_the_bytes_of_one(tmp_path):
 
 
 def test_a_worker_that_dies_once_costs_nothing_and_a_deadly_tile_is_a_record(slide, tmp_path):
-    whole = list(score_cells(CellsRequest(slide, out=None), parts=FakeParts(tile=256)))[-1]
-    once = FakeParts(tile=256, crash_at=(512, 512), once=str(tmp_path / "mark"))
+    whole = list(score_cells(CellsRequest(slide, out=None), parts=FakeParts(tile=128, step=16)))[-1]
+    once = FakeParts(tile=128, step=16, crash_at=(512, 512), once=str(tmp_path / "mark"))
     events = list(score_cells(CellsRequest(slide, workers=2), parts=once))
     assert events[-1].document["counts"] == whole.document["counts"]
     assert any(isinstance(e, Progress) and e.message for e in events)
-    always = FakeParts(tile=256, crash_at=(512, 512))
+    always = FakeParts(tile=128, step=16, crash_at=(512, 512))
     events = list(score_cells(CellsRequest(slide, workers=2), parts=always))
     outcome = events[-1]
     assert outcome.status == "completed"
@@ -95,7 +101,7 @@ def test_closing_ends_the_workers_and_keeps_their_tiles(slide, tmp_path):
     import multiprocessing
 
     request = CellsRequest(slide, out=tmp_path / "out", workers=2)
-    events = score_cells(request, parts=FakeParts(tile=256, pause=0.05))
+    events = score_cells(request, parts=FakeParts(tile=256, step=16, pause=0.05))
     for event in events:
         if isinstance(event, CellsPartial):
             break

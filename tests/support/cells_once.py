@@ -17,7 +17,8 @@ from napari_her2.pipelines.cells_request import CellsRequest
 
 def main() -> None:
     slide, out = map(Path, sys.argv[1:])
-    for event in score_cells(CellsRequest(slide, out=out), parts=FakeParts(pause=0.2)):
+    parts = FakeParts(pause=0.2, tile=256, step=16)
+    for event in score_cells(CellsRequest(slide, out=out), parts=parts):
         if isinstance(event, CellsPartial):
             sys.stdout.write(f"tile {len(event.table)}\n")
             sys.stdout.flush()

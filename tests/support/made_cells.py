@@ -31,6 +31,7 @@ class FakeParts:
 
     shares: tuple[float, ...] = (0.3, 0.3, 0.2, 0.1, 0.05, 0.04, 0.01)
     tile: int = 512
+    step: int = STEP
     pause: float = 0.0
     unreadable: tuple[int, ...] = ()
     crash_at: tuple[float, float] | None = None
@@ -67,7 +68,7 @@ class FakeParts:
             seen[0] += 1
             if index in self.unreadable:
                 raise TileReadError("tile_unreadable", name="made", reason="made unreadable")
-            return cells_in(slide, tile, classifier.classes, self.shares), None
+            return cells_in(slide, tile, classifier.classes, self.shares, self.step), None
 
         return score
 
@@ -84,10 +85,10 @@ class FakeParts:
         os._exit(9)
 
 
-def cells_in(slide, tile: Region, classes, shares) -> CellTable:
+def cells_in(slide, tile: Region, classes, shares, step=STEP) -> CellTable:
     x, y = np.meshgrid(
-        np.arange(np.ceil((tile.x - 0.5) / STEP) * STEP + 0.5, tile.right, STEP),
-        np.arange(np.ceil((tile.y - 0.5) / STEP) * STEP + 0.5, tile.bottom, STEP),
+        np.arange(np.ceil((tile.x - 0.5) / step) * step + 0.5, tile.right, step),
+        np.arange(np.ceil((tile.y - 0.5) / step) * step + 0.5, tile.bottom, step),
     )
     x, y = x.ravel(), y.ravel()
     left, top = int(tile.x), int(tile.y)
@@ -122,16 +123,16 @@ def cells_in(slide, tile: Region, classes, shares) -> CellTable:
     )
 
 
-def write_ihc(path: Path, width: int = 2048, height: int = 1536) -> Path:
+def write_ihc(path: Path, width: int = 2048, height: int = 1536, margin: int = 150) -> Path:
     """A tiled slide: blue-grey tissue with brown spots on glass, 0.5 µm/px."""
     rng = np.random.default_rng(5)
     image = np.full((height, width, 3), 243, np.uint8)
-    inside = np.s_[150 : height - 150, 150 : width - 150]
+    inside = np.s_[margin : height - margin, margin : width - margin]
     image[inside] = (186, 190, 208)
     brown = np.zeros((height, width), bool)
     brown[inside] = np.kron(
         rng.random((height // 16 + 1, width // 16 + 1)) < 0.4, np.ones((16, 16))
-    )[: height - 300, : width - 300]
+    )[: height - 2 * margin, : width - 2 * margin]
     image[brown] = (150, 110, 74)
     image = np.clip(image + rng.normal(0, 3, image.shape), 0, 255).astype(np.uint8)
     per_cm = 1e4 / 0.5

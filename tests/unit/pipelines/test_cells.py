@@ -22,7 +22,8 @@ from napari_her2.results.store import find_runs, load_run
 
 @pytest.fixture(scope="module")
 def _ihc(tmp_path_factory):
-    return write_ihc(tmp_path_factory.mktemp("made") / "ihc.tif")
+    # Small, with cells close together: twelve tiles of 256 px.
+    return write_ihc(tmp_path_factory.mktemp("made") / "ihc.tif", 1024, 768, margin=70)
 
 
 @pytest.fixture
@@ -33,9 +34,13 @@ def ask(_ihc, tmp_path):
     return make
 
 
+def made(**changes) -> FakeParts:
+    return FakeParts(**{"tile": 256, "step": 16, **changes})
+
+
 def run(request, parts=None, cancel=None, **options) -> list:
     more = {} if cancel is None else {"cancel": cancel}
-    return list(score_cells(request, parts=parts or FakeParts(), **more, **options))
+    return list(score_cells(request, parts=parts or made(), **more, **options))
 
 
 def files(folder) -> dict[str, bytes]:
@@ -102,7 +107,7 @@ def test_the_same_request_is_answered_from_the_store(ask):
 
 def stop_after(n: int, request, **options):
     cancel, events = threading.Event(), []
-    for event in score_cells(request, cancel, parts=FakeParts(), **options):
+    for event in score_cells(request, cancel, parts=made(), **options):
         events.append(event)
         if sum(isinstance(e, CellsPartial) for e in events) == n:
             cancel.set()
@@ -129,7 +134,7 @@ def test_cancelling_keeps_cells_and_the_same_request_goes_on(ask, tmp_path):
 
 
 def test_closing_the_generator_keeps_what_was_found(ask):
-    events = score_cells(ask(), parts=FakeParts())
+    events = score_cells(ask(), parts=made())
     for event in events:
         if isinstance(event, CellsPartial):
             break
@@ -142,15 +147,15 @@ def test_closing_the_generator_keeps_what_was_found(ask):
 
 
 def test_an_unreadable_tile_is_a_record_and_many_give_no_result(ask, tmp_path):
-    fine = FakeParts(tile=256)
+    fine = made(tile=128)
     total = run(ask(out=None), fine)[-1].document["tiles_total"]
     assert total > 30
-    few = run(ask(), FakeParts(tile=256, unreadable=(5,)))[-1]
+    few = run(ask(), made(tile=128, unreadable=(5,)))[-1]
     assert few.status == "completed"
     assert few.document["tiles_failed"] == 1
     assert f"1 of {total} tiles" in few.document["warnings"][-1]
     assert few.document["failed_tiles"][0]["reason"] == "made unreadable"
-    many = run(ask(out=tmp_path / "b"), FakeParts(tile=256, unreadable=tuple(range(5))))[-1]
+    many = run(ask(out=tmp_path / "b"), made(tile=128, unreadable=tuple(range(5))))[-1]
     assert many.status == "failed"
     assert many.error.message_id == "many_bad_tiles"
     assert many.document["scores"] == []
@@ -166,7 +171,7 @@ def test_an_unreadable_tile_is_a_record_and_many_give_no_result(ask, tmp_path):
     ],
 )
 def test_too_few_tumour_cells_are_not_assessable_and_never_negative(ask, shares, reason):
-    document = run(ask(out=None), FakeParts(shares=shares))[-1].document
+    document = run(ask(out=None), made(shares=shares))[-1].document
     assert document["status"] == "completed"
     assert document["assessable"] is False
     assert document["reason_id"] == reason
@@ -177,11 +182,11 @@ def test_too_few_tumour_cells_are_not_assessable_and_never_negative(ask, shares,
 
 def test_a_region_and_outlines_choose_the_same_cells(ask):
     everything = CellTable.join(e.table for e in run(ask(out=None)) if isinstance(e, CellsPartial))
-    box = Region(300, 400, 700, 500)
-    inside = (everything["x_px"] >= 300) & (everything["x_px"] < 1000)
-    inside &= (everything["y_px"] >= 400) & (everything["y_px"] < 900)
+    box = Region(300, 200, 500, 400)
+    inside = (everything["x_px"] >= 300) & (everything["x_px"] < 800)
+    inside &= (everything["y_px"] >= 200) & (everything["y_px"] < 600)
     by_box = run(ask(out=None, roi=box))[-1].document
-    ring = ((300.0, 400.0), (1000.0, 400.0), (1000.0, 900.0), (300.0, 900.0))
+    ring = ((300.0, 200.0), (800.0, 200.0), (800.0, 600.0), (300.0, 600.0))
     by_ring = run(ask(out=None, roi_polygons=(ring,)))[-1].document
     assert by_box["cells_detected"] == by_ring["cells_detected"] == inside.sum() > 100
     assert by_box["counts"] == by_ring["counts"]
@@ -210,7 +215,7 @@ def test_a_demo_classifier_never_calls(ask):
 
             return replace(super().classifier(request), status="synthetic-demo")
 
-    document = run(ask(), Demo())[-1].document
+    document = run(ask(), Demo(tile=256, step=16))[-1].document
     assert document["demo"]
     assert {s["status"] for s in document["scores"]} == {None}
     text = json.dumps(document["scores"])
