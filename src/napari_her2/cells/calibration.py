@@ -70,8 +70,8 @@ class Calibration:
     threshold : int
         Above it a pixel of the contrast image belongs to a nucleus.
     nuclear_contrast : int
-        Grey levels between the median of the tissue and Otsu's threshold of the intensity image:
-        the unit that intensity is weighed in.
+        Grey levels between Otsu's threshold of the intensity image and the median of what lies
+        below it: the unit that intensity is weighed in.
     sampled_px : int
         Number of working pixels of tissue the threshold was measured on.
     typical_nucleus : (float, float, float) or None
@@ -193,12 +193,13 @@ def calibrate(
     total = int(contrast.sum())
     if not total:
         return draft
-    cut, middle = _otsu(contrast), _median(contrast)
+    cut, ground = _otsu(contrast), _otsu(intensity)
+    middle = min(cut, _median(contrast))
     rise = max(settings.threshold_share * (cut - middle), LEAST_CONTRAST * settings.grey_per_od)
     done = replace(
         draft,
         threshold=min(254, round(middle + rise)),
-        nuclear_contrast=max(5, _otsu(intensity) - _median(intensity)),
+        nuclear_contrast=max(5, ground - _median(intensity[: ground + 1])),
         sampled_px=total,
     )
     return replace(done, typical_nucleus=_typical(sample, done))

@@ -93,8 +93,11 @@ def landscape(window: _Window, calibration: _Constants) -> Landscape:
     steps = cv2.convertScaleAbs(distance, alpha=DISTANCE_STEPS)
     steps = cv2.GaussianBlur(steps, (0, 0), 1.0)
     per_um = DISTANCE_STEPS * LEVELS_PER_STEP / um
-    weight = round(settings.intensity_um * per_um / max(1, calibration.nuclear_contrast))
-    levels = cv2.addWeighted(steps, LEVELS_PER_STEP, image.intensity, weight, 0, dtype=cv2.CV_16U)
+    weight = max(1, round(settings.intensity_um * per_um / max(1, calibration.nuclear_contrast)))
+    # Both together stay below 2**16, so that the darkest nuclei still have a shape.
+    most = (2**16 - 1 - 255 * LEVELS_PER_STEP) // weight
+    _, intensity = cv2.threshold(image.intensity, most, 255, cv2.THRESH_TRUNC)
+    levels = cv2.addWeighted(steps, LEVELS_PER_STEP, intensity, weight, 0, dtype=cv2.CV_16U)
     height = strict_heights(np.asarray(levels, np.uint16), window.origin_x, window.origin_y)
     apart, reach = (max(1, round(v / um)) for v in (settings.apart_um, settings.reach_um))
     markers = find_markers(height, mask, apart, reach, settings.dip_um * per_um * 256)

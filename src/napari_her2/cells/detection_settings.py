@@ -97,7 +97,8 @@ SETTINGS: Final[Mapping[CellMode, DetectionSettings]] = {
         local_um=16.0,
         local_share=0.5,
         threshold_share=0.5,
-        intensity_um=0.5,
+        intensity_um=1.0,
+        dip_um=0.3,
         least_um2=10.0,
     ),
     # Eosin takes hardly any red.

@@ -147,7 +147,8 @@ def _pale_places(
     green: NDArray[np.uint8], strong: NDArray[np.uint8], taken: NDArray[np.uint8], um: float
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Pixels farthest from what is dense or a nucleus, among strong staining."""
-    near = cv2.dilate(strong, _disc(NEAREST_WALL_UM * 2 / um))
+    reach = 2 * round(WALL_REACH_UM / um) + 1
+    near = cv2.dilate(strong, np.ones((reach, reach), np.uint8))
     # Dense relative to its surroundings: the wall stands out however dark the cell between is.
     side = 2 * round(8.0 / um / 2) + 1
     rise = cv2.subtract(green, cv2.blur(green, (side, side)))
