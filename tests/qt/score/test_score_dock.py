@@ -150,10 +150,12 @@ def test_corrections_count_only_after_rescore_and_both_values_are_told(score_des
     before = desk.presenter.facts()
     row = desk.dock.card.corrected
     assert not row.rescore.isEnabled()
-    threes = np.flatnonzero(desk.cells.table["class"] == 3)
-    for index in threes:
-        desk.cells.pick(int(index))
-        desk.dock.card.cell.class_chosen.emit("artefact")
+    threes = np.flatnonzero(desk.cells.table["class"] == 3)[:30]
+    for index in threes[1:]:
+        desk.cells.correct("tumour 0", int(index))
+    desk.cells.pick(int(threes[0]))
+    desk.dock.card.cell._buttons[0].click()
+    assert desk.dock.card.cell.given.text() == "tumour 0, was tumour 3+"
     assert row.count.text() == f"Corrected {len(threes)} cells"
     assert desk.presenter.facts() == before
     row.rescore.click()
@@ -198,9 +200,9 @@ def test_unreadable_tiles_are_told_and_left_out(qtbot, ihc_path):
     desk.close()
 
 
-def test_an_he_slide_is_refused_and_run_anyway_is_recorded(qtbot, slide_path):
+def test_an_he_slide_is_refused_and_run_anyway_is_recorded(qtbot, tmp_path):
     desk = ScoreDesk(qtbot)
-    desk.open(slide_path)
+    desk.open(made_slide(tmp_path, width=900, height=700))
     desk.run()
     errors = desk.dock.errors
     assert errors.sentence.startswith("This slide looks like H&E")
