@@ -147,7 +147,11 @@ MESSAGES: Final[dict[str, str]] = {
         "{failed} of {total} tiles could not be read; they are hatched on the slide and left out."
     ),
     "part_unreadable": (
-        "{percent} % of the tissue looked at could not be read: cells there are left out."
+        "{percent} % of the area looked at could not be read: cells there are left out."
+    ),
+    "much_unreadable": (
+        "{percent} % of the area looked at could not be read, so no slide result is given: the "
+        "file may be damaged."
     ),
     "many_bad_tiles": (
         "{failed} of {total} tiles ({percent} %) could not be read, so no slide result is given: "

@@ -15,12 +15,11 @@ from napari_her2.errors import (
     TileReadError,
     TooLittleMemoryError,
 )
-from napari_her2.messages import tr
 from napari_her2.pipelines.cells_cached import replay_cells
 from napari_her2.pipelines.cells_document import blank_cells_document, finished_document
 from napari_her2.pipelines.cells_events import CellsEvent, CellsPartial, CellsStarted
 from napari_her2.pipelines.cells_files import write_cells_files
-from napari_her2.pipelines.cells_found import FoundCells
+from napari_her2.pipelines.cells_found import FoundCells, weigh_damage
 from napari_her2.pipelines.cells_parts import CellParts, Classifying
 from napari_her2.pipelines.cells_plan import (
     area_mm2,
@@ -34,7 +33,6 @@ from napari_her2.pipelines.cells_work import work_on
 from napari_her2.pipelines.events import NEVER, CancelToken, Outcome, Progress
 from napari_her2.pipelines.freshness import Freshness
 from napari_her2.pipelines.plan import pixel_size
-from napari_her2.pipelines.predict import MAX_FAILED
 from napari_her2.results.cells_store import CellStore
 from napari_her2.results.store import find_complete
 from napari_her2.slides import open_slide
@@ -284,13 +282,7 @@ class _CellsRun:
             return self._cancelled()
         assert self.found is not None
         fresh.check(thorough=True)
-        failed, total = len(self.found.failed), self.tiles_total
-        if failed > MAX_FAILED * total:
-            raise TileReadError(
-                "many_bad_tiles", failed=failed, total=total, percent=round(100 * failed / total)
-            )
-        if failed:
-            self.warnings.append(tr("bad_tiles", failed=failed, total=total))
+        self.warnings += weigh_damage(self.found)
         table = self.found.take_table()
         document = self._document("completed", table=table)
         if self.store is not None:

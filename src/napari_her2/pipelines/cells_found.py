@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_her2.cells.table import CellTable
+from napari_her2.errors import TileReadError
 from napari_her2.geometry import Region
+from napari_her2.messages import tr
 from napari_her2.pipelines.cells_summary import counts_so_far
 from napari_her2.pipelines.cells_tiles import canonical_order
+from napari_her2.pipelines.predict import MAX_FAILED
 from napari_her2.results.cells_journal import CellBatch
 
-__all__ = ["FoundCells"]
+__all__ = ["FoundCells", "weigh_damage"]
 
 
 class FoundCells:
@@ -32,12 +35,14 @@ class FoundCells:
         self.tiles = tiles
         self.classes = classes
         self._reasons: dict[int, str | None] = {}
+        self._unreadable: dict[int, float] = {}
         self._columns: dict[str, dict[int, NDArray[Any]]] = {}
         self._counts = np.zeros(len(classes), np.int64)
 
     def add(self, batch: CellBatch) -> CellTable:
         """Take a tile in; gives its cells."""
         self._reasons[batch.index] = batch.reason
+        self._unreadable[batch.index] = batch.unreadable
         if not len(batch):
             return empty_table(self.classes)
         for name, values in batch.columns.items():
@@ -57,12 +62,24 @@ class FoundCells:
 
     @property
     def failed(self) -> list[tuple[Region, str]]:
-        """Tiles that could not be read, with the reason."""
+        """Tiles that could not be read in full, with the reason."""
         return [(self.tiles[i], r) for i, r in sorted(self._reasons.items()) if r is not None]
 
+    @property
+    def lost_share(self) -> float:
+        """Share of the area looked at that could not be read."""
+        area = {i: self.tiles[i].width * self.tiles[i].height for i in self._unreadable}
+        lost = sum(area[i] * share for i, share in self._unreadable.items())
+        return lost / sum(area.values()) if area else 0.0
+
+    @property
+    def partly_read(self) -> bool:
+        """Whether cells are known of a tile that could not be read in full."""
+        return any(0 < share < 1 for share in self._unreadable.values())
+
     def read_tiles(self) -> list[Region]:
-        """Tiles whose cells are known."""
-        return [self.tiles[i] for i, r in sorted(self._reasons.items()) if r is None]
+        """Tiles whose cells are known, also those with a hole in them."""
+        return [self.tiles[i] for i, share in sorted(self._unreadable.items()) if share < 1]
 
     def summary(self) -> dict[str, Any]:
         """Counts so far."""
@@ -85,6 +102,35 @@ class FoundCells:
     @staticmethod
     def _joined(parts: Mapping[int, NDArray[Any]]) -> NDArray[Any]:
         return np.concatenate([parts[i] for i in sorted(parts)])
+
+
+def weigh_damage(found: FoundCells) -> list[str]:
+    """Say what of a finished run could not be read.
+
+    Returns
+    -------
+    list of str
+        A warning, or nothing.
+
+    Raises
+    ------
+    TileReadError
+        If it is too much for a result: more than 5 % of the area looked at, or of the tiles where
+        whole tiles are gone.
+    """
+    failed, total, lost = len(found.failed), len(found.tiles), found.lost_share
+    if not failed:
+        return []
+    if found.partly_read:
+        percent = max(round(100 * lost, 1), 0.1)
+        if lost > MAX_FAILED:
+            raise TileReadError("much_unreadable", percent=percent)
+        return [tr("part_unreadable", percent=percent)]
+    if failed > MAX_FAILED * total:
+        raise TileReadError(
+            "many_bad_tiles", failed=failed, total=total, percent=round(100 * failed / total)
+        )
+    return [tr("bad_tiles", failed=failed, total=total)]
 
 
 def empty_table(classes: tuple[str, ...]) -> CellTable:

@@ -14,7 +14,7 @@ from napari_her2.cells.calibration import Calibration, calibrate
 from napari_her2.cells.classes import NUCLEUS_CLASS
 from napari_her2.cells.detection import FoundNuclei
 from napari_her2.cells.stain_planes import StainPlanes
-from napari_her2.cells.stitching import Measure, cell_tiles, detect_tile
+from napari_her2.cells.stitching import Measure, TileCells, cell_tiles, detect_tile
 from napari_her2.cells.table import CellTable
 from napari_her2.geometry import Region
 from napari_her2.pipelines.cells_parts import Classifying, TileScorer
@@ -88,7 +88,8 @@ class RealParts:
             if classifier.model is None:
                 columns["probs"] = np.ones((len(found), 1), np.float32)
                 columns["class"] = np.zeros(len(found), np.uint8)
-            return CellTable(columns, classifier.classes), found.failed
+            table = TileCells(columns, classifier.classes, found.failed, found.unreadable)
+            return table, found.failed
 
         return score
 

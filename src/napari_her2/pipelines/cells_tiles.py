@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from napari_her2.cells.stitching import TileCells
 from napari_her2.cells.table import CellTable
 from napari_her2.errors import TileReadError
 from napari_her2.geometry import Region
@@ -46,10 +47,11 @@ def score_tile(scorer: TileScorer, request: CellsRequest, index: int, tile: Regi
         table, reason = scorer(tile)
     except TileReadError as error:
         reason = str(error.slots.get("reason", error.sentence))
-        return CellBatch(index, {}, reason or "it could not be read")
+        return CellBatch(index, {}, reason or "it could not be read", 1.0)
+    unreadable = table.unreadable if isinstance(table, TileCells) else float(reason is not None)
     if request.roi_polygons and len(table):
         table = table.take(in_polygons(table, request.roi_polygons))
-    return CellBatch(index, settled(table), reason)
+    return CellBatch(index, settled(table), reason, unreadable)
 
 
 def settled(table: CellTable) -> dict[str, NDArray[Any]]:

@@ -1,8 +1,9 @@
 """The cells of a run as they are found: one record for each tile, kept until the run is complete.
 
 Magic ``HER2CEL1``; each payload after the header is ``u32`` length of a JSON description
-(``index``, ``reason``, and for each column its name, type, shape and size), the description, then
-the columns one after the other, little-endian, row-major, compressed by zlib at its fastest.
+(``index``, ``reason``, ``unreadable``, and for each column its name, type, shape and size), the
+description, then the columns one after the other, little-endian, row-major, compressed by zlib at
+its fastest.
 """
 
 from __future__ import annotations
@@ -36,11 +37,14 @@ class CellBatch:
         First axis = cells; those of the readable rest where part of the tile could not be read.
     reason : str or None
         Why some of the tile could not be read.
+    unreadable : float
+        Share of the tile that could not be read.
     """
 
     index: int
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     reason: str | None = None
+    unreadable: float = 0.0
 
     @property
     def failed(self) -> bool:
@@ -66,7 +70,8 @@ class CellJournal(AppendLog[CellBatch]):
             block = zlib.compress(plain.tobytes(), 1)
             blocks.append(block)
             columns.append([name, plain.dtype.str, list(plain.shape), len(block)])
-        head = encode_json({"index": batch.index, "reason": batch.reason, "columns": columns})
+        told = {"index": batch.index, "reason": batch.reason, "unreadable": batch.unreadable}
+        head = encode_json(told | {"columns": columns})
         return b"".join((_HEAD.pack(len(head)), head, *blocks))
 
     @staticmethod
@@ -81,7 +86,8 @@ class CellJournal(AppendLog[CellBatch]):
             raw = zlib.decompress(payload[at : at + size])
             columns[name] = np.frombuffer(raw, np.dtype(kind)).reshape(shape)
             at += size
-        return CellBatch(int(head["index"]), columns, head["reason"])
+        lost = float(head.get("unreadable", head["reason"] is not None))
+        return CellBatch(int(head["index"]), columns, head["reason"], lost)
 
     @staticmethod
     def number(batch: CellBatch) -> int:
