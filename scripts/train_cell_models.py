@@ -22,7 +22,18 @@ import numpy as np
 import torch
 from cell_training import compare, export, figures, page
 from cell_training.learn import Recipe, train
-from cell_training.pool import PAPER, TEST, TRAIN, Cells, Found, Split, balanced, cache_folder, load
+from cell_training.pool import (
+    OTHER_SIZES,
+    PAPER,
+    TEST,
+    TRAIN,
+    Cells,
+    Found,
+    Split,
+    balanced,
+    cache_folder,
+    load,
+)
 
 from napari_her2.cells.classes import CELL_CLASSES
 from napari_her2.cells.classifiers import load_classifier
@@ -37,6 +48,8 @@ REPO = Path(__file__).resolve().parents[1]
 RESULTS = REPO / "docs" / "cell_models.json"
 SEED = 7
 PER_CLASS_NETWORK = 4000
+SIZES = (0.25, 0.33, 0.46, 0.49, 0.5)
+"""Micrometres per level-0 pixel that the models are tried on."""
 NETWORK_RECIPE = Recipe(epochs=8, augment=True)
 
 
@@ -72,9 +85,7 @@ def train_all(cache: Path, out: Path) -> None:
 def evaluate(cache: Path, out: Path) -> None:
     """Measure the written models on slides kept back; fill their cards and the document."""
     cells, met = load(TEST, cache)
-    n = len(cells)
-    columns = {name: cells.features[:, k] for k, name in enumerate(FEATURES)}
-    table = CellTable({"x_px": np.zeros(n), "y_px": np.zeros(n), **columns})
+    n, table = len(cells), as_table(cells)
     by_class = np.bincount(cells.label, minlength=len(CELL_CLASSES)).tolist()
     counts = [*by_class, n, n]
     registry = Registry(demo_dir=out)
@@ -97,7 +108,30 @@ def evaluate(cache: Path, out: Path) -> None:
         if name in export.TITLES:
             export.put_figures(out / name, values, ci, figures.COLUMNS, counts, now()[:10])
         print(name, document["models"][name]["f1"])
+    document["pixel_sizes"] = pixel_sizes(cache, registry)
     write_results({"held_out": document})
+
+
+def as_table(cells: Cells) -> CellTable:
+    """The measured columns that classifiers take."""
+    columns = {name: cells.features[:, k] for k, name in enumerate(FEATURES)}
+    nowhere = np.zeros(len(cells))
+    return CellTable({"x_px": nowhere, "y_px": nowhere, **columns})
+
+
+def pixel_sizes(cache: Path, registry: Registry) -> list[dict[str, Any]]:
+    """Macro F1 of the models on the same slides drawn at other pixel sizes."""
+    out = []
+    for mpp in SIZES:
+        cells, _ = load(OTHER_SIZES, cache, mpp)
+        row: dict[str, Any] = {"mpp": mpp, "cells": len(cells), "macro_f1": {}}
+        for name in export.TITLES:
+            classifier = load_classifier(name, runtime="torch", registry=registry)
+            said = classifier.classify(as_table(cells), cells.crops).argmax(1)
+            row["macro_f1"][name] = figures.as_dict(figures.scores(cells.label, said))["macro F1"]
+        out.append(row)
+        print(row)
+    return out
 
 
 def detection(met: list[Found]) -> dict[str, Any]:

@@ -87,11 +87,23 @@ def _held_out(d: Mapping[str, Any]) -> str:
             "The figures above are of what was found alone."
         ),
         "",
+        *_pixel_sizes(d["pixel_sizes"]),
+        "",
         "Confusion of `demo-her2-cells` (rows true, columns said):",
         "",
         *_confusion(models["demo-her2-cells"]["confusion"]),
     ]
     return "\n".join(lines)
+
+
+def _pixel_sizes(rows: list[Mapping[str, Any]]) -> list[str]:
+    names = [n for n in SHOWN if n in rows[0]["macro_f1"]]
+    lines = ["Macro F1 on four further slides kept back, drawn at several pixel sizes:", ""]
+    lines += _head("µm/px", "cells", *(f"`{n}`" for n in names))
+    for row in rows:
+        values = [f"{row['macro_f1'][n]:.3f}" for n in names]
+        lines.append(_row([f"{row['mpp']:g}", str(row["cells"]), *values]))
+    return lines
 
 
 def _confusion(table: list[list[int]]) -> list[str]:

@@ -21,7 +21,7 @@ from scipy.spatial import cKDTree
 from napari_her2.cells.calibration import calibrate
 from napari_her2.cells.classes import CELL_CLASSES
 from napari_her2.cells.crops import cut_crops
-from napari_her2.cells.features import FEATURES, feature_matrix
+from napari_her2.cells.features import feature_matrix
 from napari_her2.cells.membrane import measure_cells
 from napari_her2.cells.stitching import detect_tile
 from napari_her2.geometry import Region
@@ -61,6 +61,9 @@ TRAIN = Split("train", 32_000, (2,) * 30)
 
 TEST = Split("test", 39_000, (2,) * 10)
 """Kept back."""
+
+OTHER_SIZES = Split("sizes", 39_100, (1,) * 4)
+"""Kept back, drawn at several pixel sizes."""
 
 
 @dataclass(frozen=True)
@@ -121,11 +124,11 @@ def cache_folder(given: Path | None) -> Path:
     return given or get_settings().cache_dir / "cell-training"
 
 
-def load(split: Split, cache: Path) -> tuple[Cells, list[Found]]:
-    """All labelled cells of a split, drawn where the cache has them not."""
+def load(split: Split, cache: Path, mpp: float = MPP) -> tuple[Cells, list[Found]]:
+    """All labelled cells of a split, drawn and found at ``mpp`` where the cache has them not."""
     parts, met, first = [], [], 0
     for seed, tiles in zip(split.seeds, split.tiles, strict=True):
-        cells, found = _slide(seed, tiles, cache)
+        cells, found = _slide(seed, tiles, cache, mpp)
         parts.append(Cells(**{**vars(cells), "tile": cells.tile + first}))
         met.append(found)
         first += tiles
@@ -146,11 +149,11 @@ def balanced(cells: Cells, per_class: int, seed: int) -> Cells:
     return cells.take(np.sort(np.concatenate(chosen)))
 
 
-def _slide(seed: int, tiles: int, cache: Path) -> tuple[Cells, Found]:
-    key = hashlib.sha256(repr((GENERATOR, seed, tiles, FEATURES, _code())).encode()).hexdigest()
-    path = cache / f"slide-{seed}-{key[:12]}.npz"
+def _slide(seed: int, tiles: int, cache: Path, mpp: float) -> tuple[Cells, Found]:
+    key = hashlib.sha256(repr((GENERATOR, seed, tiles, mpp, _code())).encode()).hexdigest()
+    path = cache / f"slide-{seed}-{mpp:g}-{key[:12]}.npz"
     if not path.exists():
-        cells, found = _draw(seed, tiles)
+        cells, found = _draw(seed, tiles, mpp)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part.npz")
         np.savez(partial, **vars(cells), met=np.array([found.found, found.true, found.paired]),
@@ -185,12 +188,12 @@ def _code() -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _draw(seed: int, tiles: int) -> tuple[Cells, Found]:
+def _draw(seed: int, tiles: int, mpp: float) -> tuple[Cells, Found]:
     from napari_her2.cells.membrane_classifier import MembraneClassifier
 
     scene = IhcScene(seed, (TILE_UM * tiles, TILE_UM), full=True)
-    rgb = scene.render(MPP)
-    with open_array(rgb, mpp=MPP, slide_id=f"seed-{seed}") as slide:
+    rgb = scene.render(mpp)
+    with open_array(rgb, mpp=mpp, slide_id=f"seed-{seed}") as slide:
         calibration = calibrate(slide, find_tissue(slide), "her2-ihc")
 
         def measure(planes: Any, nuclei: Any, kept: NDArray[np.intp]) -> dict[str, Any]:
@@ -205,9 +208,9 @@ def _draw(seed: int, tiles: int) -> tuple[Cells, Found]:
     at = np.stack([truth["x_um"], truth["y_um"]], 1)[inside]
     names = truth["class"][inside]
     # Cells whose centre lies off the picture can't be found.
-    on = ((at >= 0) & (at < np.array([rgb.shape[1], rgb.shape[0]]) * MPP)).all(1)
+    on = ((at >= 0) & (at < np.array([rgb.shape[1], rgb.shape[0]]) * mpp)).all(1)
     at, names = at[on], names[on]
-    found = np.stack([table["x_px"], table["y_px"]], 1) * MPP
+    found = np.stack([table["x_px"], table["y_px"]], 1) * mpp
     rows, pairs = _pairs(found, at)
     number = {name: k for k, name in enumerate(CELL_CLASSES)}
     of_truth = np.array([number[n] for n in names], np.int64)
@@ -226,7 +229,7 @@ def _draw(seed: int, tiles: int) -> tuple[Cells, Found]:
         feature_matrix(kept),
         np.stack([np.asarray(kept[n], np.float32) for n in EXTRA], 1),
         label,
-        np.clip((kept["x_px"] // TILE_PX).astype(np.int64), 0, tiles - 1),
+        np.clip((kept["x_px"] * mpp // TILE_UM).astype(np.int64), 0, tiles - 1),
         np.full(len(rows), seed, np.int64),
         MembraneClassifier().classify(kept).argmax(1).astype(np.int64),
     )
