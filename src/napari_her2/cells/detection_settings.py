@@ -113,5 +113,7 @@ SETTINGS: Final[Mapping[CellMode, DetectionSettings]] = {
         local_share=0.0,
         threshold_share=1.0,
         intensity_um=2.0,
+        dip_um=0.35,
+        least_um2=4.0,
     ),
 }
