@@ -116,5 +116,6 @@ def finished_document(
             tissue_mm2=area_mm2,
             mpp=(mpp["x"], mpp["y"]),
             demo=demo,
+            marker=request.marker,
         )
     return out | found.summary() | {"reason": tr("no_slide_result"), "assessable": False}

@@ -10,6 +10,7 @@ from typing import Any
 
 from napari_her2.cells.classes import CellMode
 from napari_her2.geometry import Region
+from napari_her2.scoring.receptors import NuclearMarker
 from napari_her2.scoring.rules import Organ, Specimen
 
 __all__ = ["CellsRequest", "Organ", "Specimen"]
@@ -35,6 +36,8 @@ class CellsRequest:
         ``resection`` or ``biopsy``; counts for ``gea``.
     rule : str, optional
         Id of the rule whose score stands first; None = the usual one of organ and specimen.
+    marker : {"ER", "PR", "Ki67"}, optional
+        What nuclear IHC shows: ER and PR then get a status (ASCO/CAP 2020).
     mpp : float or (float, float), optional
         Pixel size in µm for slides that do not state it.
     roi : Region, optional
@@ -71,11 +74,14 @@ class CellsRequest:
     runtime: str = "auto"
     geojson: bool | None = None
     resume: bool = True
+    marker: NuclearMarker | None = None
 
     def science(self) -> dict[str, Any]:
         """The part of the request that can change a file: neither folders, processes nor resume."""
         roi = self.roi
+        nuclear = {"marker": self.marker} if self.stain == "nuclear-ihc" else {}
         return {
+            **nuclear,
             "stain": self.stain,
             "classifier": self.classifier if self.stain == "her2-ihc" else None,
             "organ": self.organ,

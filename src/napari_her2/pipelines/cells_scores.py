@@ -17,6 +17,7 @@ from napari_her2.scoring.clusters import largest_clusters
 from napari_her2.scoring.indices import h_score, h_score_of_totals, shannon_entropy
 from napari_her2.scoring.intervals import interval_of, resampled_totals
 from napari_her2.scoring.result import RuleResult
+from napari_her2.scoring.receptors import NuclearMarker
 from napari_her2.scoring.rules import Organ, Specimen, find_rule
 
 __all__ = ["her2_scores", "nuclear_scores", "tumour_clusters"]
@@ -97,11 +98,13 @@ def _told(result: RuleResult, demo: bool) -> dict[str, Any]:
     return said
 
 
-def nuclear_scores(table: CellTable) -> dict[str, Any]:
+def nuclear_scores(
+    table: CellTable, tiles: Counts | None = None, marker: NuclearMarker | None = None
+) -> dict[str, Any]:
     """Score nuclear staining: positive fraction, intensity classes, H-score, Allred."""
     from napari_her2.cells.nuclear_summary import nuclear_summary
 
-    said = dict(nuclear_summary(table))
+    said = dict(nuclear_summary(table, marker, tiles))
     percent = said.get("positive_fraction")
     # A fraction is a number from 0 to 1 in every document.
     said["positive_percent"] = percent

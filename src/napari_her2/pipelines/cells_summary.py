@@ -13,6 +13,7 @@ from napari_her2.cells.table import CellTable
 from napari_her2.messages import tr
 from napari_her2.pipelines.cells_scores import her2_scores, nuclear_scores
 from napari_her2.scoring.intervals import MIN_TILES
+from napari_her2.scoring.receptors import NuclearMarker
 from napari_her2.scoring.rules import Organ, Specimen
 
 __all__ = [
@@ -99,6 +100,7 @@ def summarise_cells(
     tissue_mm2: float | None = None,
     mpp: tuple[float, float] | None = None,
     demo: bool = False,
+    marker: NuclearMarker | None = None,
 ) -> dict[str, Any]:
     """Score a table of cells; the scoring part of the document.
 
@@ -119,6 +121,8 @@ def summarise_cells(
     demo : bool
         Whether the classes come from a demo model (status ``synthetic-demo``): its scores are
         never called positive, equivocal or negative.
+    marker : {"ER", "PR", "Ki67"}, optional
+        What nuclear staining shows; ER and PR get a status.
 
     Returns
     -------
@@ -138,7 +142,8 @@ def summarise_cells(
         tiles = None if tile_of_cell is None else counts_by_tile(table, tile_of_cell)
         return out | her2_scores(table, counts, tiles, organ, specimen, rule, mpp, demo)
     if table.classes == NUCLEAR_CLASSES:
-        return out | nuclear_scores(table)
+        tiles = None if tile_of_cell is None else counts_by_tile(table, tile_of_cell)
+        return out | nuclear_scores(table, tiles, marker)
     return out | {"assessable": len(table) > 0, "reason": None if len(table) else tr("no_cells")}
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +18,8 @@ __all__ = ["end_worker", "prepare_worker", "start_worker"]
 POLL_SECONDS: Final = 0.1
 PATIENCE_SECONDS: Final = 10.0
 _THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_ALLOCATOR: Final = ((-3, 32 << 20), (-1, 1 << 30), (-2, 64 << 20))
+"""M_MMAP_THRESHOLD (32 MiB is its limit), M_TRIM_THRESHOLD and M_TOP_PAD of ``malloc.h``."""
 
 
 def start_worker(
@@ -50,6 +54,21 @@ def prepare_worker(threads: int) -> None:
         os.environ.setdefault(name, str(threads))
     # Ctrl+C reaches the whole terminal; the parent says when to stop, so that work is kept.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _reuse_memory()
+
+
+def _reuse_memory() -> None:
+    """Let the allocator keep what is freed: images of one size come and go all the time.
+
+    Asking the system for the same pages again and again takes a tenth of a worker's time. Only
+    glibc has this switch; elsewhere nothing is done.
+    """
+    if sys.platform != "linux":
+        return
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        for parameter, value in _ALLOCATOR:
+            library.mallopt(parameter, value)
 
 
 def end_worker(process: SpawnProcess, pipe: Connection) -> None:
