@@ -87,8 +87,7 @@ def _held_out(d: Mapping[str, Any]) -> str:
             "The figures above are of what was found alone."
         ),
         "",
-        *_pixel_sizes(d["pixel_sizes"]),
-        "",
+        *_pixel_sizes(d.get("pixel_sizes", [])),
         "Confusion of `demo-her2-cells` (rows true, columns said):",
         "",
         *_confusion(models["demo-her2-cells"]["confusion"]),
@@ -97,13 +96,15 @@ def _held_out(d: Mapping[str, Any]) -> str:
 
 
 def _pixel_sizes(rows: list[Mapping[str, Any]]) -> list[str]:
+    if not rows:
+        return []
     names = [n for n in SHOWN if n in rows[0]["macro_f1"]]
     lines = ["Macro F1 on four further slides kept back, drawn at several pixel sizes:", ""]
     lines += _head("µm/px", "cells", *(f"`{n}`" for n in names))
     for row in rows:
         values = [f"{row['macro_f1'][n]:.3f}" for n in names]
         lines.append(_row([f"{row['mpp']:g}", str(row["cells"]), *values]))
-    return lines
+    return [*lines, ""]
 
 
 def _confusion(table: list[list[int]]) -> list[str]:
