@@ -251,6 +251,20 @@ def test_brown_nuclei_are_counted(run_here, folder, tmp_path, share):
     assert any("All nuclei were counted" in w for w in document["warnings"])
 
 
+def test_er_gets_its_status_and_a_person_reads_it(run_here, folder, tmp_path):
+    slide = save(folder / "er.png", ihc_field(600, 600, brown=0.05)[0])
+    options = ("--stain", "nuclear-ihc", "--marker", "ER", "--mpp", "0.5", "--out", tmp_path)
+    answer = run_here("cells", slide, *options, "--json")
+    assert answer.code == 0, answer.err
+    document = answer.json
+    assert document["status"] == "completed"
+    assert document["marker_status"] == "low positive"
+    assert tr("er_low") in document["warnings"]
+    assert "Rule yields ER low positive" in run_here("cells", slide, *options).out
+    page = (tmp_path / document["run_dir"] / "report.html").read_text(encoding="utf-8")
+    assert "Rule yields ER low positive" in page
+
+
 def test_few_nuclei_are_not_assessable(run_here, folder, tmp_path):
     slide = save(folder / "few-nuclei.png", ihc_field(150, 170, brown=0.5)[0])
     answer = run_here(

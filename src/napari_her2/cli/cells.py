@@ -40,6 +40,8 @@ __all__ = ["cells_command"]
               show_default=True, help="Counts for gea.")  # fmt: skip
 @click.option("--rule", metavar="R",
               help="Rule whose score stands first; by default the usual one.")  # fmt: skip
+@click.option("--marker", type=click.Choice(["ER", "PR", "Ki67"]),
+              help="What nuclear-ihc shows; ER and PR then get a status.")  # fmt: skip
 @mpp_option
 @roi_option
 @click.option("--runtime", default="auto", show_default=True,
@@ -62,6 +64,7 @@ def cells_command(
     organ: Any,
     specimen: Any,
     rule: str | None,
+    marker: Any,
     mpp: float | tuple[float, float] | None,
     roi: Region | None,
     runtime: str,
@@ -98,6 +101,7 @@ def cells_command(
                 runtime=runtime,
                 geojson=geojson,
                 resume=not no_resume,
+                marker=marker,
             )
             for slide in slides
         ]

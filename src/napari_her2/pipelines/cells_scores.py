@@ -16,8 +16,8 @@ from napari_her2.scoring.cases import disagreement, score_all
 from napari_her2.scoring.clusters import largest_clusters
 from napari_her2.scoring.indices import h_score, h_score_of_totals, shannon_entropy
 from napari_her2.scoring.intervals import interval_of, resampled_totals
-from napari_her2.scoring.result import RuleResult
 from napari_her2.scoring.receptors import NuclearMarker
+from napari_her2.scoring.result import RuleResult
 from napari_her2.scoring.rules import Organ, Specimen, find_rule
 
 __all__ = ["her2_scores", "nuclear_scores", "tumour_clusters"]
@@ -108,6 +108,8 @@ def nuclear_scores(
     percent = said.get("positive_fraction")
     # A fraction is a number from 0 to 1 in every document.
     said["positive_percent"] = percent
+    # The document's own status says how the run ended.
+    said["marker_status"] = said.pop("status")
     said["positive_fraction"] = None if percent is None else percent / 100
     return said
 

@@ -67,6 +67,8 @@ def _scores(document: Mapping[str, Any]) -> list[str]:
     if document.get("reason") and not document.get("assessable"):
         return [f"  not assessable: {document['reason']}"]
     lines = []
+    if document.get("marker_status"):
+        lines.append(f"  {document['sentence']}")
     for score in scores:
         detail = f"  ({score['detail']})" if score.get("detail") else ""
         lines.append(f"  {score['label']}: {score['sentence']}{detail}")

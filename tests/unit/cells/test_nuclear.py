@@ -140,6 +140,20 @@ def test_receptors_get_their_status(brown, marker, status):
     assert said["marker"] == marker
 
 
+def test_squares_of_tissue_give_limits():
+    table = graded([0.8] * 60 + [0.0] * 140)
+    even = np.tile([7, 0, 0, 3, 0], (20, 1))
+    patchy = np.array([[14, 0, 0, 0, 1], [2, 0, 0, 12, 0]] * 10 + [[0, 0, 0, 0, 5]])
+    low, high = nuclear_summary(table, tiles=even)["ci95"]["positive_percent"]
+    assert low == high == pytest.approx(30)
+    limits = nuclear_summary(table, tiles=patchy)["ci95"]
+    assert limits["positive_percent"][0] < 40 < limits["positive_percent"][1]
+    assert limits["h_score"][0] < limits["h_score"][1]
+    assert nuclear_summary(table, tiles=even[:3])["ci95"]["positive_percent"] is None
+    assert nuclear_summary(table)["ci95"] == {}
+    assert nuclear_summary(graded([]), tiles=even[:0])["ci95"]["h_score"] is None
+
+
 def test_few_nuclei_keep_their_figures_and_get_no_status():
     said = nuclear_summary(graded([0.0] * 60 + [0.8] * 20), "ER")
     assert said["positive_fraction"] == pytest.approx(25)
