@@ -29,6 +29,7 @@ class Nuclei:
 class Scale:
     scale_x: float = 1.0
     scale_y: float = 1.0
+    typical_nucleus: tuple[float, float, float] | None = (50.0, 0.4, 0.45)
 
 
 def drawn(

@@ -25,6 +25,10 @@ OD_QUANTILE: Final = 0.35
 round a cell tells more of the cell itself than the mean."""
 
 
+LEAST_TYPICAL_OD: Final = 0.02
+"""With less haematoxylin in it the typical nucleus is no yardstick: strong DAB hides it."""
+
+
 class _Planes(Protocol):
     @property
     def haematoxylin(self) -> NDArray[np.float32]: ...
@@ -46,6 +50,8 @@ class _Calibration(Protocol):
     def scale_x(self) -> float: ...
     @property
     def scale_y(self) -> float: ...
+    @property
+    def typical_nucleus(self) -> tuple[float, float, float] | None: ...
 
 
 def measure_cells(
@@ -67,7 +73,8 @@ def measure_cells(
     nuclei : FoundNuclei
         All nuclei of the window.
     calibration : Calibration
-        ``scale_x`` and ``scale_y``: level-0 pixels per working pixel.
+        ``scale_x`` and ``scale_y``: level-0 pixels per working pixel; ``typical_nucleus``: area
+        and haematoxylin of the slide's nuclei.
     mpp : float
         Micrometres per working pixel.
     kept : array_like of int, optional
@@ -77,9 +84,10 @@ def measure_cells(
     -------
     dict of str to ndarray
         Columns for a :class:`~napari_her2.cells.table.CellTable`, first axis = ``kept``:
-        ``area_um2``, the other names of :data:`napari_her2.cells.features.FEATURES`,
-        ``membrane_visible``, and by ray ``membrane_radii`` (level-0 pixels) and
-        ``membrane_stained``.
+        ``area_um2``, the other names of :data:`napari_her2.cells.features.FEATURES`; by ray
+        ``membrane_radii`` (level-0 pixels) and ``membrane_stained``; and relative to the slide's
+        typical nucleus ``nucleus_relative_area``, ``nucleus_darkness`` (contrast to the cytoplasm)
+        and ``cell_body`` (stain of the cytoplasm on its paler half); 1, 0 and 1 where unknown.
     """
     n = len(nuclei.area_px)
     rows = np.arange(n) if kept is None else np.asarray(kept, np.intp)
@@ -95,8 +103,15 @@ def measure_cells(
     }
     columns |= outline_shape(rings.nucleus_px * mpp)
     columns |= look
+    contrast = look["nucleus_haematoxylin"] - rings.cytoplasm_haematoxylin.mean(1)
+    columns |= _beside_typical(
+        columns["area_um2"],
+        contrast,
+        _paler_half(rings.cytoplasm_haematoxylin + rings.cytoplasm_dab),
+        calibration.typical_nucleus,
+    )
     columns |= {
-        "nucleus_contrast": look["nucleus_haematoxylin"] - rings.cytoplasm_haematoxylin.mean(1),
+        "nucleus_contrast": contrast,
         "cell_spacing_um": rings.spacing_px * np.float32(mpp),
         "cytoplasm_dab": rings.cytoplasm_dab.mean(1),
         "membrane_od": weighted_quantile(rings.od, own.part, OD_QUANTILE),
@@ -108,6 +123,29 @@ def measure_cells(
         "membrane_stained": stained,
     }
     return {name: values[rows] for name, values in columns.items()}
+
+
+def _paler_half(along_rays: Floats) -> Floats:
+    """Mean of the lower half of the rays: neighbours and stroma on one side do not count."""
+    half = along_rays.shape[1] // 2
+    return np.asarray(np.partition(along_rays, half, axis=1)[:, :half].mean(1), np.float32)
+
+
+def _beside_typical(
+    area_um2: Floats,
+    contrast: Floats,
+    cytoplasm: Floats,
+    typical: tuple[float, float, float] | None,
+) -> dict[str, Floats]:
+    """Size, darkness and cytoplasm relative to the typical nucleus of the slide."""
+    if typical is None or typical[1] < LEAST_TYPICAL_OD:
+        none, like = np.zeros_like(contrast), np.ones_like(contrast)
+        return {"nucleus_relative_area": like, "nucleus_darkness": none, "cell_body": like}
+    return {
+        "nucleus_relative_area": area_um2 / np.float32(max(typical[0], 1.0)),
+        "nucleus_darkness": contrast / np.float32(typical[1]),
+        "cell_body": cytoplasm / np.float32(typical[1]),
+    }
 
 
 def weighted_quantile(values: Floats, weight: Floats, q: float) -> Floats:

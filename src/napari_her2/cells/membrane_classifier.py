@@ -30,10 +30,17 @@ Floats = NDArray[np.float32]
 _VERSION: Final = "1"
 _STROMA, _IMMUNE, _ARTEFACT = (CELL_CLASSES.index(n) for n in ("stroma", "immune", "artefact"))
 
+USUAL_SPACING_UM: Final = 20.0
+"""Distance of neighbours at which an elongation counts as it is."""
+
+DEBRIS_DARKNESS: Final = 0.6
+"""Objects that stand out by more than this share of the typical nucleus need twice the area."""
+
 # How far from a cut a score goes from 0.5 to 0.73.
 _SHARE_WIDTH: Final = 0.03
 _RELATIVE_WIDTH: Final = 0.08
 _SHAPE_WIDTH: Final = 0.12
+_BODY_WIDTH: Final = 0.02
 
 
 class MembraneClassifier:
@@ -90,21 +97,24 @@ class MembraneClassifier:
         out = np.zeros((len(table), len(CELL_CLASSES)), np.float32)
         if not len(table):
             return out
-        artefact, stroma, immune = self._kinds(table)
+        artefact, immune, stroma = self._kinds(table)
         out[:, _ARTEFACT] = artefact
-        out[:, _STROMA] = (1 - artefact) * stroma
-        out[:, _IMMUNE] = (1 - artefact) * (1 - stroma) * immune
-        tumour = (1 - artefact) * (1 - stroma) * (1 - immune)
+        out[:, _IMMUNE] = (1 - artefact) * immune
+        out[:, _STROMA] = (1 - artefact) * (1 - immune) * stroma
+        tumour = (1 - artefact) * (1 - immune) * (1 - stroma)
         out[:, :4] = tumour[:, None] * self._scores(table)
         return np.asarray(out / out.sum(1, keepdims=True), np.float32)
 
     def _kinds(self, table: CellTable) -> tuple[Floats, Floats, Floats]:
-        """Scores for artefact, for stroma where it is none, for immune where it is neither."""
+        """Scores for artefact, for immune where it is none, for stroma where it is neither."""
         c = self.cuts
         area, od = table["area_um2"], table["membrane_od"]
         stained = _above(table["membrane_completeness"], c.enough * 0.6, _SHARE_WIDTH)
         stained = stained * _times_above(od, c.moderate_od * 0.8)
-        small = _times_above(np.float32(c.least_area_um2) / np.maximum(area, 0.1), 1.0)
+        darkness = np.maximum(table["nucleus_darkness"], 0)
+        # Pale small ones may be parts of a pale nucleus; dark small ones are debris.
+        least = np.float32(c.least_area_um2) * (1 + _times_above(darkness, DEBRIS_DARKNESS))
+        small = _times_above(least / np.maximum(area, np.float32(0.1)), 1.0)
         # A small pale disc walled in by a stained membrane is a cell whose nucleus is not seen.
         small = (1 - stained) * small
         large = _times_above(area, c.most_area_um2)
@@ -112,9 +122,15 @@ class MembraneClassifier:
         brown = _times_above(table["nucleus_dab"], c.brown_nucleus)
         brown = brown * _above(table["nucleus_dab"] - od, 0.0, 0.03)
         artefact = 1 - (1 - small) * (1 - large) * (1 - pale) * (1 - brown)
-        long = _above(table["nucleus_elongation"], c.stroma_elongation, _SHAPE_WIDTH)
-        little = _times_above(np.float32(c.immune_area_um2) / np.maximum(area, 0.1), 1.0)
-        return artefact, (1 - stained) * long, (1 - stained) * little
+        apart = np.sqrt(table["cell_spacing_um"] / np.float32(USUAL_SPACING_UM))
+        long = _above(table["nucleus_elongation"] * apart, c.stroma_elongation, _SHAPE_WIDTH)
+        bare = _above(-table["cell_body"], -c.least_body, _BODY_WIDTH)
+        compact = np.float32(c.immune_size) / np.maximum(table["nucleus_relative_area"], 0.01)
+        dark = _times_above(darkness, c.immune_darkness) * _times_above(compact, 1.0)
+        little = _times_above(np.float32(c.immune_area_um2) / np.maximum(area, 0.1), 1.0) * bare
+        immune = (1 - long) * (1 - (1 - dark) * (1 - little))
+        stroma = 1 - (1 - long) * (1 - bare)
+        return artefact, (1 - stained) * immune, (1 - stained) * stroma
 
     def _scores(self, table: CellTable) -> Floats:
         """Scores 0, 1+, 2+ and 3+ of a cell if it is a tumour cell, shape (n, 4)."""

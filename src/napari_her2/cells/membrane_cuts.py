@@ -33,10 +33,18 @@ class MembraneCuts:
     brown_nucleus : float
         DAB inside the nucleus, density, above which it is a clump of precipitate unless the
         membrane is browner still.
+    immune_darkness, immune_size : float
+        Unstained round nuclei that stand out from their cytoplasm by more than this share of the
+        haematoxylin of the slide's typical nucleus, and are no larger than this many times its
+        area, belong to immune cells.
     immune_area_um2 : float
-        Unstained round nuclei smaller than this belong to immune cells.
+        So do smaller ones without cytoplasm, however dark.
+    least_body : float
+        Unstained cells with less stain than this in their cytoplasm, as a share of the
+        haematoxylin of the slide's typical nucleus, lie bare in loose stroma.
     stroma_elongation : float
-        Unstained nuclei longer than this, for their width, belong to stroma.
+        Unstained nuclei longer than this, for their width, belong to stroma, where neighbours are
+        20 µm away; the further away they are the less it takes (square root).
 
     Raises
     ------
@@ -49,18 +57,22 @@ class MembraneCuts:
     strong_od: float = 0.65
     some: float = 0.17
     enough: float = 0.50
-    least_area_um2: float = 10.0
+    least_area_um2: float = 8.0
     most_area_um2: float = 400.0
     least_contrast: float = 0.0
     brown_nucleus: float = 0.45
-    immune_area_um2: float = 27.0
-    stroma_elongation: float = 2.0
+    immune_darkness: float = 0.97
+    immune_size: float = 1.5
+    immune_area_um2: float = 22.0
+    least_body: float = 0.11
+    stroma_elongation: float = 1.95
 
     def __post_init__(self) -> None:
         rising = 0 < self.faint_od < self.moderate_od < self.strong_od < math.inf
         shares = 0 <= self.some <= self.enough <= 1
-        areas = 0 <= self.least_area_um2 <= self.immune_area_um2 < self.most_area_um2
-        if not (rising and shares and areas and self.stroma_elongation > 1):
+        areas = 0 <= self.least_area_um2 < self.most_area_um2
+        kinds = self.stroma_elongation > 1 and self.immune_darkness > 0 and self.immune_size > 0
+        if not (rising and shares and areas and kinds):
             msg = f"cuts do not rise: {self}"
             raise ValueError(msg)
 

@@ -18,6 +18,10 @@ _TUMOUR = {
     "nucleus_elongation": 1.3,
     "nucleus_contrast": 0.2,
     "nucleus_dab": 0.02,
+    "nucleus_darkness": 0.6,
+    "nucleus_relative_area": 1.1,
+    "cell_spacing_um": 16.0,
+    "cell_body": 0.4,
     "membrane_od": 0.0,
     "membrane_completeness": 0.0,
 }
@@ -54,11 +58,20 @@ def test_partial_strong_staining_counts_in_gea_only() -> None:
 def test_kinds_by_the_nucleus() -> None:
     assert _names(
         {"nucleus_elongation": 3.2, "area_um2": 35.0},
-        {"area_um2": 18.0},
+        {"nucleus_darkness": 1.3},
+        {"nucleus_darkness": 1.3, "nucleus_relative_area": 2.5},
+        {"nucleus_elongation": 1.8},
+        {"nucleus_elongation": 1.8, "cell_spacing_um": 30.0},
+        {"cell_body": 0.05},
+        {"cell_body": 0.05, "area_um2": 18.0},
+        {"area_um2": 12.0, "nucleus_darkness": 0.9},
         {"area_um2": 3.0},
         {"area_um2": 900.0},
         {"nucleus_dab": 1.0},
-    ) == ["stroma", "immune", "artefact", "artefact", "artefact"]
+    ) == [
+        "stroma", "immune", "tumour 0", "tumour 0", "stroma", "stroma", "immune", "artefact",
+        "artefact", "artefact", "artefact",
+    ]  # fmt: skip
 
 
 def test_a_stained_membrane_makes_a_tumour_cell_of_any_shape() -> None:
