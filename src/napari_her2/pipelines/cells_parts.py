@@ -31,6 +31,8 @@ class Classifying:
         What it tells apart.
     digest : str
         Changes with anything that decides its numbers.
+    runtime : str or None
+        What runs its network: ``torch``, ``openvino``, or one in reduced precision.
     model : Any
         The classifier itself; None where cells are not classified by one.
     """
@@ -42,6 +44,7 @@ class Classifying:
     classes: tuple[str, ...]
     digest: str
     model: Any = None
+    runtime: str | None = None
 
     @property
     def is_demo(self) -> bool:
@@ -50,7 +53,13 @@ class Classifying:
 
     def facts(self) -> dict[str, str | None]:
         """What documents say of it."""
-        return {"id": self.id, "name": self.name, "version": self.version, "status": self.status}
+        return {
+            "id": self.id,
+            "name": self.name,
+            "version": self.version,
+            "status": self.status,
+            "runtime": self.runtime,
+        }
 
 
 class CellParts(Protocol):

@@ -95,9 +95,11 @@ class RealParts:
 
 
 def _introduced(model: CellClassifier) -> Classifying:
+    runtime: str | None = getattr(model, "runtime", None)
     return Classifying(
-        model.id, model.name, model.version, model.status, model.classes, model.digest, model
-    )
+        model.id, model.name, model.version, model.status, model.classes, model.digest, model,
+        runtime,
+    )  # fmt: skip
 
 
 def _measure(
