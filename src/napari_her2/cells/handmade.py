@@ -55,9 +55,13 @@ class LinearSvm:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> LinearSvm:
-        """Made of the arrays of a model file."""
+        """Made of the arrays of a model file; raises ValueError for a scale that is none."""
         names = ("coefficients", "intercepts", "mean", "scale")
-        return cls(*(np.asarray(arrays[n], np.float64) for n in names))
+        made = cls(*(np.asarray(arrays[n], np.float64) for n in names))
+        if not (made.scale > 0).all():
+            msg = "its scale is not positive"
+            raise ValueError(msg)
+        return made
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What a model file holds."""

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from napari_her2.cells.protocols import Crops
 from napari_her2.errors import MissingExtraError, UsageError
 from napari_her2.models.networks.cell_shapes import CellShape, ExtraAt
+from napari_her2.settings import LOGGER
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -124,7 +125,14 @@ def make_runtime(
     """
     chosen = choose_runtime(name)
     if chosen.startswith("openvino"):
-        return _OpenVinoRuntime(network, chosen, threads)
+        try:
+            return _OpenVinoRuntime(network, chosen, threads)
+        except (ImportError, OSError, RuntimeError) as error:
+            # A broken installation of what is only faster must not stop anybody.
+            if name != "auto":
+                raise
+            LOGGER.warning("OpenVINO can't be used, torch is: %s", error)
+            chosen = "torch"
     return _TorchRuntime(network, chosen)
 
 

@@ -96,3 +96,16 @@ def test_openvino_is_chosen_where_it_is_installed(monkeypatch: pytest.MonkeyPatc
     assert choose_runtime("torch") == "torch"
     with pytest.raises(UsageError, match="torch-bf16"):
         choose_runtime("int8")
+
+
+def test_a_broken_openvino_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_args: object) -> None:
+        msg = "a library is missing"
+        raise ImportError(msg)
+
+    monkeypatch.setattr(runtimes, "_OpenVinoRuntime", broken)
+    monkeypatch.setattr(runtimes.importlib.util, "find_spec", lambda _name: object())
+    _, network = made("rgb-7")
+    assert make_runtime(network, "auto").name == "torch"
+    with pytest.raises(ImportError):
+        make_runtime(network, "openvino")
