@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -12,18 +11,22 @@ from numpy.typing import ArrayLike, NDArray
 from napari_her2.cells.classes import NUCLEAR_CLASSES, NUCLEUS_CLASS
 from napari_her2.cells.table import CellTable
 from napari_her2.geometry import ScaleTranslate, xy_to_world_yx
-from napari_her2.layers.colours import BLUE_RED, CELL_CLASSES, border_of, hex_to_rgb
+from napari_her2.layers.colours import BLUE_RED, CELL_CLASSES, VEILS, border_of, hex_to_rgb
 from napari_her2.layers.placing import LayerData, common
 
 __all__ = [
     "COLOURINGS",
+    "DENSITY",
     "CellLook",
     "CellStyle",
+    "available_colourings",
     "cell_style",
     "cells_layer",
     "doubt_of",
     "look_of",
     "membrane_paths",
+    "points_of",
+    "ramp_colours",
     "value_limits",
 ]
 
@@ -31,6 +34,9 @@ Symbol = Literal["disc", "diamond", "square", "cross"]
 
 COLOURINGS: Final = ("class", "completeness", "od", "doubt")
 """What cells can be coloured by."""
+
+DENSITY: Final = "density "
+"""Before the name of a class: how dense that class lies."""
 
 _BASE: Final = {
     **dict(zip(NUCLEAR_CLASSES, ("Tumour 0", "Tumour 1+", "Tumour 2+", "Tumour 3+", "Artefact"),
@@ -124,7 +130,9 @@ def look_of(
     rows : array_like of int
         Shape (m,), which of them.
     colouring : str
-        One of :data:`COLOURINGS`. Symbols tell the class whatever the colour tells.
+        One of :data:`COLOURINGS`, or ``density <class>``: that class purple, all others black, as
+        in the full-resolution view of Vandenberghe 2017. Symbols tell the class whatever the
+        colour tells.
     corrected : array_like of int
         Rows of the table that get the white ring.
     """
@@ -132,7 +140,13 @@ def look_of(
     styles = [cell_style(name) for name in table.classes] or [cell_style(NUCLEUS_CLASS)]
     kind = table["class"][which] if "class" in table else np.zeros(len(which), np.uint8)
     symbol = np.array([s.symbol for s in styles])[kind]
-    if colouring == "class":
+    if colouring.startswith(DENSITY):
+        one = [name == colouring.removeprefix(DENSITY) for name in table.classes] or [True]
+        colours = [VEILS["density"][0] if this else "#000000" for this in one]
+        fill = np.array([_rgba(c) for c in colours], np.float32)[kind]
+        border = np.ones((len(which), 4), np.float32)
+        size = np.full(len(which), _LIGHT_PX, np.float32)
+    elif colouring == "class":
         fill = np.array([_rgba(s.fill) for s in styles], np.float32)[kind]
         border = np.array([_rgba(s.border) for s in styles], np.float32)[kind]
         size = np.array([s.size_px for s in styles], np.float32)[kind]
@@ -172,6 +186,17 @@ def value_limits(colouring: str) -> tuple[float, float]:
         For colours by class, which have no ends.
     """
     return _LIMITS[colouring]
+
+
+def ramp_colours(colouring: str) -> tuple[str, ...]:
+    """Hex colours of a colouring's ramp, evenly spaced from its lower to its upper limit.
+
+    Raises
+    ------
+    KeyError
+        For colours by class, which have no ramp.
+    """
+    return {"completeness": BLUE_RED, "od": BLUE_RED, "doubt": _DOUBT}[colouring]
 
 
 def available_colourings(table: CellTable) -> tuple[str, ...]:
@@ -222,15 +247,16 @@ def cells_layer(
     mx, my = (1.0, 1.0) if mpp is None else mpp
     place = ScaleTranslate((my, mx), (0.0, 0.0))
     kwargs = common("cells", "Cells", slide_id, place, has_mpp=mpp is not None, **metadata)
-    kwargs |= {
-        "face_color": look.fill,
-        "border_color": look.border,
-        "symbol": look.symbol,
-        "size": look.size_px * screen_px,
-        "border_width": look.border_px / look.size_px,
-        "border_width_is_relative": True,
-        "canvas_size_limits": (6, 14),
-    }
+    kwargs |= {"border_width_is_relative": True, "canvas_size_limits": (6, 14)}
+    if len(which):
+        # napari takes no empty arrays of colours.
+        kwargs |= {
+            "face_color": look.fill,
+            "border_color": look.border,
+            "symbol": look.symbol,
+            "size": look.size_px * screen_px,
+            "border_width": look.border_px / look.size_px,
+        }
     return points_of(table, which), kwargs, "points"
 
 
@@ -298,7 +324,7 @@ def _values(table: CellTable, rows: NDArray[np.intp], colouring: str) -> NDArray
 
 def _ramp(colouring: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
     low, high = _LIMITS[colouring]
-    stops: Sequence[str] = _DOUBT if colouring == "doubt" else BLUE_RED
+    stops = ramp_colours(colouring)
     at = np.clip((np.nan_to_num(values) - low) / (high - low), 0, 1)
     colours = np.array([hex_to_rgb(c) for c in stops])
     where = np.linspace(0, 1, len(stops))

@@ -94,7 +94,7 @@ class CellChoice(QObject):
         x, y = (float(v) for v in world_yx_to_xy(place_yx[-2:], mx, my))
         screen = _REACH_SCREEN_PX / viewer.scene.camera.zoom
         reach = max(_REACH_UM, screen) if entry.mpp is not None else max(24.0, screen)
-        return view.index.nearest(x, y, reach / mx, view.wanted)
+        return view.nearest(x, y, reach / mx)
 
     def describe(self, place_yx: tuple[float, ...]) -> str | None:
         """One line about the cell at a world place; None if there is none."""

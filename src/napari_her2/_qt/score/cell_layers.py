@@ -19,7 +19,7 @@ from napari_her2.cells.classes import CELL_CLASSES, TUMOUR_CLASSES
 from napari_her2.cells.table import CellTable
 from napari_her2.geometry import Region
 from napari_her2.layers.cell_density import DensePlace
-from napari_her2.layers.cells import available_colourings
+from napari_her2.layers.cells import DENSITY, available_colourings
 
 if TYPE_CHECKING:
     from napari_her2._qt.open_slide import OpenSlide
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CellFacts", "CellLayers"]
 
-_DENSITY = "density "
 _REFILL_S = 0.5
 """While a run goes on, cells are laid out anew at most this often, and a tenth of the time."""
 _LOOK_MS = 80
@@ -140,6 +139,7 @@ class CellLayers(QObject):
             self._view = CellView(viewer, entry, self, metadata)
             self._view.shown_by_hand.connect(self._on_shown_by_hand)
             self._view.hint_changed.connect(self.zoom_hint)
+            self._view.prepare()
             self._choice.bind(self._view, entry)
             self._correcting.bind(self._view)
         self._partial = partial
@@ -221,7 +221,7 @@ class CellLayers(QObject):
             return ("class",)
         table = self._view.table
         graded = [n for n in table.classes if n in TUMOUR_CLASSES] or list(table.classes)
-        return (*available_colourings(table), *(f"{_DENSITY}{name}" for name in graded))
+        return (*available_colourings(table), *(f"{DENSITY}{name}" for name in graded))
 
     def set_colouring(self, name: str) -> None:
         """Colour cells by something else, or show how dense a class lies."""
@@ -232,17 +232,15 @@ class CellLayers(QObject):
     @property
     def _density_of(self) -> str | None:
         name = self.colouring
-        return name.removeprefix(_DENSITY) if name.startswith(_DENSITY) else None
+        return name.removeprefix(DENSITY) if name.startswith(DENSITY) else None
 
     def _apply(self) -> None:
         if self._view is None:
             return
-        dense = self._density_of
         self._view.show(
             visible=self._shown,
             classes=self.visible_classes,
-            colouring="class" if dense else self.colouring,
-            density_of=dense,
+            colouring=self.colouring,
             corrected=self._correcting.rows,
         )
 

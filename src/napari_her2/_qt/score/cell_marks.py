@@ -71,6 +71,12 @@ class CellMarks:
         """Whether something is drawn."""
         return bool(self._paths) or self._box is not None
 
+    def prepare(self) -> None:
+        """Make the layer now, empty: the first click must not wait for it."""
+        viewer = self._viewer()
+        if viewer is not None and self._entry.layer in viewer.layers and self.layer is None:
+            self._add(viewer)
+
     def draw(self) -> None:
         """Draw with lines as thick as they should be at this zoom."""
         viewer = self._viewer()
@@ -80,7 +86,7 @@ class CellMarks:
             if not self.anything:
                 return
             self._add(viewer)
-        assert self.layer is not None
+            assert self.layer is not None
         if len(self.layer.data):
             self.layer.data = []
         px = 1.0 / viewer.scene.camera.zoom

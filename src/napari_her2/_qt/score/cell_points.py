@@ -15,6 +15,7 @@ from napari.layers import Points
 from numpy.typing import NDArray
 
 from napari_her2._qt.layer_order import add_in_order
+from napari_her2._qt.safe_layers import refuse_stale_slices
 from napari_her2._qt.score.cell_keys import CellActions, guard_cell_keys
 from napari_her2.cells.table import CellTable
 from napari_her2.layers.cells import cells_layer, look_of, points_of
@@ -85,8 +86,13 @@ class CellPoints:
                 layer.data[:] = places
             else:
                 layer.data = places
+                # napari lets new data be edited; cells are moved or deleted by nobody.
+                layer.editable = False
         layer.face_color[:] = look.fill
         layer.border_color[:] = look.border
+        if layer.size.dtype.kind != "f":
+            # Made empty, napari keeps sizes as whole numbers and would cut ours down to them.
+            layer.size = look.size_px * screen_px
         layer.size[:] = look.size_px * screen_px
         layer.border_width[:] = look.border_px / look.size_px
         layer.symbol[:] = _symbols(look.symbol)
@@ -117,6 +123,7 @@ class CellPoints:
         )
         self.layer = Points(data, **kwargs)
         self.layer.editable = False
+        refuse_stale_slices(self.layer)
         guard_cell_keys(self.layer, self._actions)
         self.rows = rows
         add_in_order(viewer, self.layer)

@@ -22,6 +22,7 @@ from napari_her2.cells.table import CellTable
 from napari_her2.geometry import Region
 from napari_her2.layers.cell_density import DensityGrid, density_grid
 from napari_her2.layers.cell_index import CellIndex
+from napari_her2.layers.cells import DENSITY
 from napari_her2.types import BoolMask
 
 if TYPE_CHECKING:
@@ -36,6 +37,12 @@ MOST_POINTS: Final = 50_000
 """With more cells in view single ones could not be told apart, and drawing them would be slow."""
 _MARGIN: Final = 0.25
 """Cells this far round the view are laid out too, so that a small step shows no gap."""
+_FEW_SQUARES: Final = 6
+"""With fewer squares of the density map in view it is a veil that tells nothing."""
+_CROWD: Final = 10_000
+_CROWDED: Final = 0.7
+"""With more cells than that, dots of full size would lie over each other and take long to draw:
+they are smaller then, and their edges not smoothed."""
 _NOWHERE = np.empty(0, np.intp)
 
 
@@ -79,7 +86,6 @@ class CellView(QObject):
         self._visible = True
         self._classes: frozenset[str] = frozenset()
         self._colouring = "class"
-        self._density_of: str | None = None
         self._corrected: NDArray[np.intp] = _NOWHERE
         self._filled: tuple[Region, float] | None = None
         self._drawn_zoom = 0.0
@@ -132,6 +138,14 @@ class CellView(QObject):
         layer = self.points.layer
         return layer is not None and bool(layer.visible)
 
+    def prepare(self) -> None:
+        """Make the layers now, empty: the first click must not wait for them."""
+        if not self._visible or self.points.layer is not None:
+            return
+        self.points.fill(self.table, _NOWHERE, "class", _NOWHERE, 1.0)
+        self._watch(self.points.layer)
+        self.marks.prepare()
+
     # drawing ------------------------------------------------------------------------------
 
     def show(
@@ -140,7 +154,6 @@ class CellView(QObject):
         visible: bool,
         classes: Collection[str],
         colouring: str,
-        density_of: str | None,
         corrected: NDArray[np.intp],
     ) -> None:
         """Draw anew.
@@ -152,15 +165,13 @@ class CellView(QObject):
         classes : collection of str
             Which of them.
         colouring : str
-            What their colour tells.
-        density_of : str or None
-            Show how dense this class lies, at any zoom, instead of cells.
+            What their colour tells; ``density <class>`` shows where that class is dense, and near
+            in its cells among all the others.
         corrected : ndarray of int
-            Rows with a white ring.
+            Rows with a white ring; they are shown whatever their class.
         """
         self._visible, self._classes = visible, frozenset(classes)
-        self._colouring, self._density_of = colouring, density_of
-        self._corrected = corrected
+        self._colouring, self._corrected = colouring, corrected
         self._filled = None
         self.follow()
 
@@ -176,25 +187,43 @@ class CellView(QObject):
             self._set_visible(points=False, picture=False)
             self._say("")
             return
-        if self._density_of is not None:
-            self.picture.fill(self.density, (self._density_of,))
-            self._set_visible(points=False, picture=True)
-            self._say("")
-            return
         seen = camera.region_in_view(viewer, self._entry)
         if seen is None:
             return
+        if self._dense is not None:
+            self._follow_density(viewer, seen, self._dense)
+            return
         wanted = self.wanted
         if self.index.count(seen, wanted) > MOST_POINTS:
-            self._filled = None
-            self.picture.fill(self.density, [n for n in self._names if n in self._classes])
-            self._set_visible(points=False, picture=True)
+            self._show_picture([n for n in self._names if n in self._classes])
             self._say(ui("zoom_to_cells"))
             return
+        self._show_points(viewer, seen, wanted)
+        self._say("")
+
+    def _follow_density(self, viewer: ViewerModel, seen: Region, name: str) -> None:
+        self._say("")
+        squares = min(seen.width / self.density.width, seen.height / self.density.height)
+        if squares < _FEW_SQUARES and self.index.count(seen, self.everyone) <= MOST_POINTS:
+            self._show_points(viewer, seen, self.everyone)
+        else:
+            self._show_picture([name])
+
+    def _show_picture(self, names: Collection[str]) -> None:
+        self._filled = None
+        self.picture.fill(self.density, names)
+        self._set_visible(points=False, picture=True)
+
+    def _show_points(self, viewer: ViewerModel, seen: Region, wanted: BoolMask) -> None:
         # Visible first: napari does not look at the points of a hidden layer.
         self._set_visible(points=True, picture=False)
         self._fill(viewer, seen, wanted)
-        self._say("")
+
+    @property
+    def _dense(self) -> str | None:
+        if not self._colouring.startswith(DENSITY):
+            return None
+        return self._colouring.removeprefix(DENSITY)
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -209,10 +238,35 @@ class CellView(QObject):
         region = _around(seen)
         if self.index.count(region, wanted) > MOST_POINTS:
             region = seen
-        rows = self.index.within(region, wanted)
-        self.points.fill(self.table, rows, self._colouring, self._corrected, screen_px)
+        rows = self._with_corrected(self.index.within(region, wanted), region)
+        crowded = len(rows) > _CROWD
+        drawn_px = screen_px * _CROWDED if crowded else screen_px
+        self.points.fill(self.table, rows, self._colouring, self._corrected, drawn_px)
+        if self.points.layer is not None:
+            self.points.layer.antialiasing = 0 if crowded else 1
         self._watch(self.points.layer)
         self._filled = (region, screen_px)
+
+    def _with_corrected(self, rows: NDArray[np.intp], region: Region) -> NDArray[np.intp]:
+        """Cells that were corrected to a class that is hidden stay: their ring says why."""
+        if not len(self._corrected):
+            return rows
+        x, y = self.table["x_px"][self._corrected], self.table["y_px"][self._corrected]
+        inside = (x >= region.x) & (x < region.right) & (y >= region.y) & (y < region.bottom)
+        return np.union1d(rows, self._corrected[inside])
+
+    def nearest(self, x: float, y: float, reach_px: float) -> int | None:
+        """Row of the cell that is drawn nearest to a place (level-0 pixels)."""
+        if not self.near:
+            return None
+        wanted = self.wanted if self._dense is None else self.everyone
+        row = self.index.nearest(x, y, reach_px, wanted)
+        if not len(self._corrected):
+            return row
+        found = self._corrected if row is None else np.append(self._corrected, row)
+        far = np.hypot(self.table["x_px"][found] - x, self.table["y_px"][found] - y)
+        at = int(far.argmin())
+        return int(found[at]) if far[at] <= reach_px else None
 
     def _set_visible(self, *, points: bool, picture: bool) -> None:
         self._watch(self.picture.layer)
