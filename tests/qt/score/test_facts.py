@@ -116,9 +116,19 @@ def test_nuclei_are_told_by_positive_share_h_score_and_allred():
     said = said_of(counts, NUCLEAR_CLASSES)
     facts = facts_of(said, complete=True, area_mm2=2.0, nuclear=True)
     assert facts.title == "1,000 nuclei in 2.0 mm2"
-    assert facts.verdict == "Positive 34.0 %"
+    assert facts.verdict.startswith("Positive 34.0 % (3")
+    assert facts.evidence == ""
     assert facts.indices.startswith("H-score 68 · Allred ")
     assert [c.name for c in facts.classes] == ["negative", "weak", "moderate", "strong"]
+
+
+def test_a_marker_gives_the_status_of_its_rule():
+    counts = {"negative": 960, "weak": 20, "moderate": 14, "strong": 10}
+    said = said_of(counts, NUCLEAR_CLASSES, marker="ER")
+    facts = facts_of(said, complete=True, area_mm2=2.0, nuclear=True)
+    assert facts.verdict == "Rule yields ER low positive"
+    assert facts.evidence.startswith("Positive 4.4 % (")
+    assert any("ER low positive" in w for w in facts.warnings)
 
 
 def test_every_word_of_the_dock_is_in_the_table():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,7 +126,12 @@ def test_boxes_and_map_choose_what_is_shown(score_desk):
     assert [box.itemText(i) for i in range(4)] == [
         "cells by class", "cells by completeness", "cells by membrane OD", "cells by doubt",
     ]  # fmt: skip
+    assert not desk.dock.card.scale.isVisible()
+    box.setCurrentIndex(1)
+    assert desk.dock.card.scale.isVisible()
+    assert desk.dock.card.scale.high.text() == "100 % complete"
     box.setCurrentIndex(box.findText("density of 3+"))
+    assert not desk.dock.card.scale.isVisible()
     assert desk.cells.colouring == "density tumour 3+"
 
 
@@ -258,10 +264,12 @@ def test_view_region_and_whole_are_the_commands_regions(score_desk):
 
 def test_nuclear_staining_is_scored_as_such(score_desk):
     desk = score_desk
-    desk.dock.form.choose_stain("nuclear-ihc")
+    desk.dock.form.choose_stain("nuclear-ihc", "PR")
     desk.run()
+    assert desk.requests[-1].marker == "PR"
     card = desk.dock.card
-    assert card.verdict.text().startswith("Positive ")
+    assert card.verdict.text() == "Rule yields PR positive"
+    assert card.evidence.text().startswith("Positive ")
     assert card.indices.text().startswith("H-score ")
     assert "Allred" in card.indices.text()
     assert card.shares.texts[0].startswith("negative ")
@@ -318,6 +326,25 @@ def test_the_demo_scores_then_predicts(score_desk, monkeypatch):
     wait_for(lambda: "predict" in told)
     assert told == ["he-er-positive", "predict"]
     assert desk.presenter.run.complete
+
+
+def test_a_report_is_written_and_labels_are_kept_beside_the_run(score_desk, monkeypatch):
+    opened = []
+    monkeypatch.setattr("qtpy.QtGui.QDesktopServices.openUrl", opened.append)
+    desk = score_desk
+    desk.run()
+    desk.dock.card.report.click()
+    (url,) = opened
+    assert "Research use only" in Path(url.toLocalFile()).read_text(encoding="utf-8")
+    row = desk.dock.card.corrected
+    assert not row.labels.isEnabled()
+    zeros = np.flatnonzero(desk.cells.table["class"] == 0)
+    desk.cells.correct("immune", int(zeros[0]))
+    assert desk.cells.n_corrected == 1
+    row.labels.click()
+    name = desk.cells.corrections_file.name
+    assert row.change.text() == f"1 corrected cell is kept as a label in {name}."
+    assert desk.cells.corrections_file.exists()
 
 
 def test_classes_are_those_of_the_pipeline(score_desk):

@@ -55,7 +55,10 @@ def test_nuclear_staining_needs_neither_organ_nor_rule(form):
     assert form.form().stain == "nuclear-ihc"
     for widget in (form.rule, form.classifier, form._organ_row):
         assert not widget.isVisible()
-    assert form._summary.text() == "ER, PR, Ki67: brown nuclei"
+    assert form._summary.text() == "other: brown nuclei"
+    form.choose_stain("nuclear-ihc", "ER")
+    assert form.form().marker == "ER"
+    assert form._summary.text() == "ER: brown nuclei"
 
 
 def test_it_fits_the_narrowest_dock(form):

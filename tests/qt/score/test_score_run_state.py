@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 
 from napari_her2._qt.score.growing import GrowingTable
-from napari_her2._qt.score.run_state import ScoreRun, doubt_of, most_doubtful
+from napari_her2._qt.score.run_state import ScoreRun, most_doubtful
 from napari_her2.cells.classes import CELL_CLASSES
 from napari_her2.cells.table import CellTable
 from napari_her2.geometry import Region
+from napari_her2.layers.cells import doubt_of
 from napari_her2.pipelines.cells_events import CellsPartial
 
 
@@ -61,12 +62,6 @@ def test_unreadable_tiles_are_counted():
     run.add(CellsPartial("s", cells(0), Region(0, 0, 10, 10), {}, "damaged"))
     assert run.failed_tiles == run.done_tiles == 1
     assert len(run.table) == 0
-
-
-def test_doubt_is_one_where_two_classes_are_even():
-    probs = np.array([[0.5, 0.5, 0], [1, 0, 0], [0.6, 0.3, 0.1]], np.float32)
-    assert np.allclose(doubt_of(probs), [1, 0, 0.7])
-    assert doubt_of(np.empty((0, 3), np.float32)).shape == (0,)
 
 
 def test_most_doubtful_cells_come_first_and_artefacts_never():

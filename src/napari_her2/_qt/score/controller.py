@@ -272,6 +272,7 @@ class ScoreController(RunController):
             rule=document.get("rule"),
             tissue_mm2=document.get("area_mm2"),
             mpp=mpp,
+            marker=document.get("marker"),
             demo=classifier.get("status") == "synthetic-demo",
         )
 

@@ -301,10 +301,12 @@ def _nuclear_verdict(said: Mapping[str, Any], n: int, complete: bool) -> tuple[s
         found = ui("percent", value=numbers.fixed(percent, 1))
     text = ui("positive_nuclei", found=found)
     span = _interval({"interval": (said.get("ci95") or {}).get("positive_percent")})
-    evidence = ""
     if span is not None and n >= FEW:
-        evidence = ui("interval", low=numbers.fixed(span[0], 1), high=numbers.fixed(span[1], 1))
-    return text, evidence, ""
+        low, high = (numbers.fixed(v, 1) for v in span)
+        text = ui("with_interval", value=text, low=low, high=high)
+    if complete and said.get("marker_status"):
+        return str(said["sentence"]), text, ""
+    return text, "", ""
 
 
 def _positive_so_far(counts: Mapping[str, int]) -> float | None:

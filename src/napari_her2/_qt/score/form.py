@@ -33,11 +33,18 @@ from napari_her2.cells.classes import CellMode
 from napari_her2.messages import tr
 from napari_her2.models.card import ModelCard
 from napari_her2.pipelines.cells_request import Organ, Specimen
+from napari_her2.scoring.receptors import NuclearMarker
 from napari_her2.scoring.rules import RULES, default_rule, rules_for
 
 __all__ = ["ScoreFormPanel"]
 
-_STAINS: tuple[CellMode, ...] = ("her2-ihc", "nuclear-ihc")
+_STAINS: tuple[tuple[CellMode, NuclearMarker | None], ...] = (
+    ("her2-ihc", None),
+    ("nuclear-ihc", "ER"),
+    ("nuclear-ihc", "PR"),
+    ("nuclear-ihc", "Ki67"),
+    ("nuclear-ihc", None),
+)
 
 
 class ScoreFormPanel(QWidget):
@@ -131,8 +138,9 @@ class ScoreFormPanel(QWidget):
         grid.setContentsMargins(18, 0, 0, 0)
         grid.setColumnStretch(1, 1)
         self.stain = _combo(ui("stain_of"), ui("stain_of_tip"))
-        for stain in _STAINS:
-            self.stain.addItem(ui(f"stain_{stain}"), stain)
+        for stain, marker in _STAINS:
+            name = ui(f"stain_{stain}") if marker is None else ui("stain_marker", marker=marker)
+            self.stain.addItem(name, (stain, marker))
         self.stain.currentIndexChanged.connect(self._on_stain_changed)
         label = line(ui("stain_of"))
         label.setBuddy(self.stain)
@@ -169,9 +177,9 @@ class ScoreFormPanel(QWidget):
         self._organs.button(1 if organ == "gea" else 0).setChecked(True)
         self.specimen.setCurrentIndex(max(0, self.specimen.findData(specimen)))
 
-    def choose_stain(self, stain: CellMode) -> None:
+    def choose_stain(self, stain: CellMode, marker: NuclearMarker | None = None) -> None:
         """Choose what is stained."""
-        self.stain.setCurrentIndex(max(0, self.stain.findData(stain)))
+        self.stain.setCurrentIndex(_STAINS.index((stain, marker)))
 
     def offer_run_anyway(self, offered: bool) -> None:
         """Show the box that overrides a stain mismatch, or take it away."""
@@ -195,8 +203,10 @@ class ScoreFormPanel(QWidget):
     def form(self) -> ScoreForm:
         """The form as filled in."""
         gea = self.organ == "gea"
+        stain, marker = _STAINS[self.stain.currentIndex()]
         return ScoreForm(
-            stain=self.stain.currentData(),
+            stain=stain,
+            marker=marker,
             where=self.where.where,
             region_layer=self.where.region_layer,
             organ=self.organ,
@@ -253,7 +263,7 @@ class ScoreFormPanel(QWidget):
         self.changed.emit()
 
     def _show_for_stain(self) -> None:
-        her2 = self.stain.currentData() == "her2-ihc"
+        her2 = _STAINS[self.stain.currentIndex()][0] == "her2-ihc"
         for widget in (
             self._organ_label, self._organ_row, self._rule_label, self.rule,
             self._classifier_label, self.classifier, self.info,

@@ -10,6 +10,7 @@ from napari_her2._qt.session import results_folder
 from napari_her2.cells.classes import CellMode
 from napari_her2.errors import UnknownMppError
 from napari_her2.pipelines.cells_request import CellsRequest, Organ, Specimen
+from napari_her2.scoring.receptors import NuclearMarker
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -27,6 +28,8 @@ class ScoreForm:
     ----------
     stain : CellMode
         ``her2-ihc`` or ``nuclear-ihc``.
+    marker : {"ER", "PR", "Ki67"} or None
+        What brown nuclei are stained for; None = not stated, so without a status.
     where : {"whole", "view", "region"}
         What to score.
     region_layer : str or None
@@ -44,6 +47,7 @@ class ScoreForm:
     """
 
     stain: CellMode = "her2-ihc"
+    marker: NuclearMarker | None = None
     where: Where = "whole"
     region_layer: str | None = None
     organ: Organ = "breast"
@@ -70,6 +74,7 @@ def to_request(form: ScoreForm, entry: OpenSlide, viewer: ViewerModel) -> CellsR
     return CellsRequest(
         slide=entry.path,
         stain=form.stain,
+        marker=form.marker,
         out=results_folder(),
         classifier=form.classifier,
         organ=form.organ,

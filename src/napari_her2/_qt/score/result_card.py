@@ -29,6 +29,7 @@ from napari_her2._qt.score.cell_card import CellCard
 from napari_her2._qt.score.class_bar import ClassShares, swatch
 from napari_her2._qt.score.corrected_row import CorrectedRow
 from napari_her2._qt.score.facts import ScoreFacts, class_short
+from napari_her2._qt.score.scale_strip import ScaleStrip
 from napari_her2._qt.style import TARGET_PX
 from napari_her2._qt.texts import ui
 from napari_her2.messages import DEMO_MODEL
@@ -157,6 +158,7 @@ class ScoreResultCard(ResultFrame):
         map_row.setColumnStretch(1, 1)
         map_row.addWidget(line(ui("map"), bold=True), 0, 0)
         map_row.addWidget(self.map_box, 0, 1)
+        self.scale = ScaleStrip()
         self.zoom_hint = line("", muted=True)
         self.zoom_hint.setVisible(False)
         self.look_at = LookAtList([(k, ui(f"sort_{k}")) for k in ("dense", "doubtful")])
@@ -189,6 +191,7 @@ class ScoreResultCard(ResultFrame):
             layout.addWidget(widget)
         layout.addWidget(self.toggles)
         layout.addLayout(map_row)
+        layout.addWidget(self.scale)
         layout.addWidget(self.zoom_hint)
         for widget in (self.look_at, rule(), self.cell, self.corrected):
             layout.addWidget(widget)
@@ -248,6 +251,7 @@ class ScoreResultCard(ResultFrame):
                 for key, text in names:
                     self.map_box.addItem(text, key)
             self.map_box.setCurrentIndex(max(0, self.map_box.findData(chosen)))
+        self.scale.show_colouring(chosen)
 
     def set_zoom_hint(self, text: str) -> None:
         """Say why no single cell is to be seen."""

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from napari_her2._qt.score.growing import GrowingTable
 from napari_her2.cells.table import CellTable
 from napari_her2.geometry import Region
+from napari_her2.layers.cells import doubt_of
 from napari_her2.pipelines.cells_events import CellsPartial
 
-__all__ = ["SHOWN_COLUMNS", "ScoreRun", "doubt_of", "most_doubtful"]
+__all__ = ["SHOWN_COLUMNS", "ScoreRun", "most_doubtful"]
 
 SHOWN_COLUMNS: Final = (
     "x_px", "y_px", "area_um2", "class", "probs", "nucleus_radii",
@@ -128,25 +129,6 @@ class ScoreRun:
         return self.classifier.get("status") == "synthetic-demo"
 
 
-def doubt_of(probs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How even the two likeliest classes of each cell are.
-
-    Parameters
-    ----------
-    probs : ndarray
-        Shape (n, k).
-
-    Returns
-    -------
-    ndarray of float32
-        Shape (n,): 0 = sure, 1 = the two likeliest are even.
-    """
-    if probs.shape[0] == 0 or probs.shape[1] < 2:
-        return np.zeros(probs.shape[0], np.float32)
-    two = np.partition(probs, -2, axis=1)[:, -2:]
-    return np.asarray(1 - np.abs(two[:, 1] - two[:, 0]), np.float32)
-
-
 def most_doubtful(table: CellTable, n: int = 50) -> NDArray[np.intp]:
     """The cells most worth a second look.
 
@@ -164,7 +146,7 @@ def most_doubtful(table: CellTable, n: int = 50) -> NDArray[np.intp]:
     """
     if "probs" not in table or not len(table):
         return np.empty(0, np.intp)
-    doubt = doubt_of(np.asarray(table["probs"], np.float32))
+    doubt = doubt_of(table["probs"])
     if "artefact" in table.classes:
         doubt = np.where(table["class"] == table.classes.index("artefact"), -1.0, doubt)
     n = min(n, len(doubt))

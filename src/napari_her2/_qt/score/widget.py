@@ -8,6 +8,7 @@ from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QWidget
 
+from napari_her2._qt import numbers
 from napari_her2._qt.components.dock_body import DockBody
 from napari_her2._qt.components.error_bar import ErrorBar
 from napari_her2._qt.components.labels import paragraph
@@ -238,8 +239,9 @@ class ScoreWidget(DockBody):
     def _tell_labels(self) -> None:
         cells = self.controller.cells
         if cells.corrections_file is not None and self._presenter is not None:
-            name = cells.corrections_file.name
-            self._presenter.change = ui("labels_kept", n=cells.n_corrected, file=name)
+            name, n = cells.corrections_file.name, cells.n_corrected
+            text = "labels_kept_one" if n == 1 else "labels_kept"
+            self._presenter.change = ui(text, n=numbers.count(n), file=name)
             self._presenter.changed.emit()
 
     def _open_folder(self) -> None:
