@@ -86,8 +86,9 @@ def measure_cells(
         Columns for a :class:`~napari_her2.cells.table.CellTable`, first axis = ``kept``:
         ``area_um2``, the other names of :data:`napari_her2.cells.features.FEATURES`; by ray
         ``membrane_radii`` (level-0 pixels) and ``membrane_stained``; and relative to the slide's
-        typical nucleus ``nucleus_relative_area``, ``nucleus_darkness`` (contrast to the cytoplasm)
-        and ``cell_body`` (stain of the cytoplasm on its paler half); 1, 0 and 1 where unknown.
+        typical nucleus ``nucleus_relative_area``, ``nucleus_density`` (haematoxylin),
+        ``nucleus_darkness`` (contrast to the cytoplasm) and ``cell_body`` (stain of the cytoplasm
+        on its paler half); 1, 1, 0 and 1 where that is unknown.
     """
     n = len(nuclei.area_px)
     rows = np.arange(n) if kept is None else np.asarray(kept, np.intp)
@@ -106,6 +107,7 @@ def measure_cells(
     contrast = look["nucleus_haematoxylin"] - rings.cytoplasm_haematoxylin.mean(1)
     columns |= _beside_typical(
         columns["area_um2"],
+        look["nucleus_haematoxylin"],
         contrast,
         _paler_half(rings.cytoplasm_haematoxylin + rings.cytoplasm_dab),
         calibration.typical_nucleus,
@@ -133,6 +135,7 @@ def _paler_half(along_rays: Floats) -> Floats:
 
 def _beside_typical(
     area_um2: Floats,
+    haematoxylin: Floats,
     contrast: Floats,
     cytoplasm: Floats,
     typical: tuple[float, float, float] | None,
@@ -140,9 +143,15 @@ def _beside_typical(
     """Size, darkness and cytoplasm relative to the typical nucleus of the slide."""
     if typical is None or typical[1] < LEAST_TYPICAL_OD:
         none, like = np.zeros_like(contrast), np.ones_like(contrast)
-        return {"nucleus_relative_area": like, "nucleus_darkness": none, "cell_body": like}
+        return {
+            "nucleus_relative_area": like,
+            "nucleus_density": like,
+            "nucleus_darkness": none,
+            "cell_body": like,
+        }
     return {
         "nucleus_relative_area": area_um2 / np.float32(max(typical[0], 1.0)),
+        "nucleus_density": haematoxylin / np.float32(typical[1]),
         "nucleus_darkness": contrast / np.float32(typical[1]),
         "cell_body": cytoplasm / np.float32(typical[1]),
     }

@@ -41,6 +41,7 @@ _SHARE_WIDTH: Final = 0.03
 _RELATIVE_WIDTH: Final = 0.08
 _SHAPE_WIDTH: Final = 0.12
 _BODY_WIDTH: Final = 0.02
+_DENSITY_WIDTH: Final = 0.02
 
 
 class MembraneClassifier:
@@ -125,8 +126,10 @@ class MembraneClassifier:
         apart = np.sqrt(table["cell_spacing_um"] / np.float32(USUAL_SPACING_UM))
         long = _above(table["nucleus_elongation"] * apart, c.stroma_elongation, _SHAPE_WIDTH)
         bare = _above(-table["cell_body"], -c.least_body, _BODY_WIDTH)
+        bare = bare * _times_above(np.float32(c.bare_area_um2) / np.maximum(area, 0.1), 1.0)
         compact = np.float32(c.immune_size) / np.maximum(table["nucleus_relative_area"], 0.01)
         dark = _times_above(darkness, c.immune_darkness) * _times_above(compact, 1.0)
+        dark = dark * _above(table["nucleus_density"], c.immune_density, _DENSITY_WIDTH)
         little = _times_above(np.float32(c.immune_area_um2) / np.maximum(area, 0.1), 1.0) * bare
         immune = (1 - long) * (1 - (1 - dark) * (1 - little))
         stroma = 1 - (1 - long) * (1 - bare)

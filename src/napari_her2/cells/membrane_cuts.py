@@ -33,15 +33,17 @@ class MembraneCuts:
     brown_nucleus : float
         DAB inside the nucleus, density, above which it is a clump of precipitate unless the
         membrane is browner still.
-    immune_darkness, immune_size : float
-        Unstained round nuclei that stand out from their cytoplasm by more than this share of the
-        haematoxylin of the slide's typical nucleus, and are no larger than this many times its
-        area, belong to immune cells.
+    immune_density, immune_darkness, immune_size : float
+        Unstained round nuclei with more haematoxylin than this many times that of the slide's
+        typical nucleus, standing out from their cytoplasm by more than this share of it, and no
+        larger than this many times its area, belong to immune cells.
     immune_area_um2 : float
         So do smaller ones without cytoplasm, however dark.
     least_body : float
         Unstained cells with less stain than this in their cytoplasm, as a share of the
-        haematoxylin of the slide's typical nucleus, lie bare in loose stroma.
+        haematoxylin of the slide's typical nucleus, lie bare in loose stroma,
+    bare_area_um2 : float
+        unless the nucleus is larger than this.
     stroma_elongation : float
         Unstained nuclei longer than this, for their width, belong to stroma, where neighbours are
         20 µm away; the further away they are the less it takes (square root).
@@ -61,10 +63,12 @@ class MembraneCuts:
     most_area_um2: float = 400.0
     least_contrast: float = 0.0
     brown_nucleus: float = 0.45
+    immune_density: float = 1.06
     immune_darkness: float = 0.97
     immune_size: float = 1.5
     immune_area_um2: float = 22.0
     least_body: float = 0.11
+    bare_area_um2: float = 40.0
     stroma_elongation: float = 1.95
 
     def __post_init__(self) -> None:

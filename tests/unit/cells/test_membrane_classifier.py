@@ -19,6 +19,7 @@ _TUMOUR = {
     "nucleus_contrast": 0.2,
     "nucleus_dab": 0.02,
     "nucleus_darkness": 0.6,
+    "nucleus_density": 1.0,
     "nucleus_relative_area": 1.1,
     "cell_spacing_um": 16.0,
     "cell_body": 0.4,
@@ -58,10 +59,12 @@ def test_partial_strong_staining_counts_in_gea_only() -> None:
 def test_kinds_by_the_nucleus() -> None:
     assert _names(
         {"nucleus_elongation": 3.2, "area_um2": 35.0},
+        {"nucleus_density": 1.4, "nucleus_darkness": 1.3},
         {"nucleus_darkness": 1.3},
-        {"nucleus_darkness": 1.3, "nucleus_relative_area": 2.5},
+        {"nucleus_density": 1.4, "nucleus_darkness": 1.3, "nucleus_relative_area": 2.5},
         {"nucleus_elongation": 1.8},
         {"nucleus_elongation": 1.8, "cell_spacing_um": 30.0},
+        {"cell_body": 0.05, "area_um2": 32.0},
         {"cell_body": 0.05},
         {"cell_body": 0.05, "area_um2": 18.0},
         {"area_um2": 12.0, "nucleus_darkness": 0.9},
@@ -69,8 +72,8 @@ def test_kinds_by_the_nucleus() -> None:
         {"area_um2": 900.0},
         {"nucleus_dab": 1.0},
     ) == [
-        "stroma", "immune", "tumour 0", "tumour 0", "stroma", "stroma", "immune", "artefact",
-        "artefact", "artefact", "artefact",
+        "stroma", "immune", "tumour 0", "tumour 0", "tumour 0", "stroma", "stroma", "tumour 0",
+        "immune", "artefact", "artefact", "artefact", "artefact",
     ]  # fmt: skip
 
 
