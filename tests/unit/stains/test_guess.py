@@ -9,7 +9,7 @@ from painted import SIDE, disc, glass, stained, texture
 from napari_her2.slides import open_array
 from napari_her2.slides.base import Pixels
 from napari_her2.stains.deconvolution import STAIN_VECTORS
-from napari_her2.stains.guess import StainGuess, check_stain, guess_stain
+from napari_her2.stains.guess import StainGuess, check_stain, guess_stain, is_colourless
 from napari_her2.tiles.tissue import find_tissue
 
 
@@ -94,3 +94,18 @@ def test_the_same_slide_is_always_guessed_alike():
 )
 def test_what_a_guess_means_for_a_model(found, needed, verdict):
     assert check_stain(found, needed) == verdict
+
+
+def test_a_grey_picture_has_no_stain():
+    """Also as a coloured JPEG, whose channels differ by a level or two."""
+    slide = mixture("haematoxylin", 0.4, "dab", 0.3)
+    grey = slide.read(0, 0, 0, SIDE, SIDE).rgb.mean(axis=2).astype(np.uint8)
+    uneven = np.random.default_rng(0).integers(0, 3, (SIDE, SIDE, 3)).astype(np.uint8)
+    picture = np.clip(grey[..., None], 0, 252) + uneven
+    found = guess(open_array(picture, mpp=1.0))
+    assert found == StainGuess("unknown", 0.0, colourless=True)
+    assert not guess(slide).colourless
+
+
+def test_no_pixels_are_not_grey():
+    assert not is_colourless(np.zeros((0, 3), np.uint8))
