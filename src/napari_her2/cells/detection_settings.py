@@ -48,6 +48,9 @@ class DetectionSettings:
         Farthest distance over which that is asked.
     least_um2 : float
         Smaller objects are left out.
+    core_share, core_um : float
+        Markers keep clear of pixels that do not come up to this share of the strongest contrast
+        within this distance, where that is strong; 0 = all of the mask counts. A multiple of 1/8.
     interiors : bool
         Whether cells are also found by what encloses them; see ``interiors.py``.
     """
@@ -66,6 +69,8 @@ class DetectionSettings:
     dip_um: float = 0.4
     reach_um: float = 8.0
     least_um2: float = 5.0
+    core_share: float = 0.0
+    core_um: float = 3.0
     interiors: bool = False
 
 
@@ -83,6 +88,7 @@ SETTINGS: Final[Mapping[CellMode, DetectionSettings]] = {
         local_share=1.0,
         threshold_share=1.0,
         intensity_um=1.0,
+        core_share=0.625,
         interiors=True,
     ),
     # Brown nuclei and blue ones both take red light; beyond 0.25 OD they count alike. Blue light,
