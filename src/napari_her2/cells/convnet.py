@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_her2.cells.protocols import CropChannels, Crops
-from napari_her2.cells.runtime import CellNetwork, make_runtime, run_cells
+from napari_her2.cells.runtime import (
+    CellNetwork,
+    CellRuntime,
+    choose_runtime,
+    make_runtime,
+    run_cells,
+)
 from napari_her2.cells.table import CellTable
 from napari_her2.errors import BadModelError
 from napari_her2.models.architectures import cell_network_parts
@@ -53,8 +60,9 @@ class NetworkClassifier:
     ) -> None:
         self.card = card
         self._network = network
-        self._runtime = make_runtime(network, runtime, threads)
-        self._digest = hashlib.sha256(f"{digest} {self._runtime.name}".encode()).hexdigest()
+        self._runtime_name = choose_runtime(runtime)
+        self._threads = threads
+        self._digest = hashlib.sha256(f"{digest} {self._runtime_name}".encode()).hexdigest()
         self._extra = tuple(str(n) for n in card.tile_model.get("extra_features", ()))
         self._extra_mean = _row(card, "extra_mean", len(self._extra), 0.0)
         self._extra_scale = _row(card, "extra_scale", len(self._extra), 1.0)
@@ -107,7 +115,12 @@ class NetworkClassifier:
     @property
     def runtime(self) -> str:
         """The runtime that was chosen."""
-        return self._runtime.name
+        return self._runtime_name
+
+    @cached_property
+    def _runtime(self) -> CellRuntime:
+        # Not before cells come: whoever leaves them to other processes need not load torch.
+        return make_runtime(self._network, self._runtime_name, self._threads)
 
     def logits(self, table: CellTable, crops: Crops) -> NDArray[np.float32]:
         """Logits before the softmax, shape (n, classes)."""
