@@ -2,7 +2,8 @@
 
 python scripts/make_screenshots.py [FOLDER] [--slide SLIDE]
 
-Writes ``predict-demo.png`` and ``predict-results.png`` (sample slide), each dock in both themes at
+Writes ``predict-demo.png`` and ``predict-results.png``, ``score-sample.png`` and
+``score-results.png`` (sample slides), each dock in both themes at
 100 and 150 %, and with ``--slide`` (or the shared data beside the checkout) ``predict-cmu1.png``.
 Uses a user folder of its own: no settings of yours are read.
 """
@@ -20,6 +21,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 CMU1 = ROOT.parent / "shared/data/wsi-aperio-cmu1-small/CMU-1-Small-Region.svs"
 SAMPLE = "he-her2-positive"
+IHC_SAMPLE = "her2-ihc"
 
 
 def main() -> int:
@@ -27,14 +29,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "docs" / "screenshots")
     parser.add_argument("--slide", type=Path, default=CMU1)
-    parser.add_argument("--scene", choices=["demo", "slide", "docks"])
+    parser.add_argument("--scene", choices=["demo", "slide", "docks", "score"])
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     if args.scene:
         isolate()
         SCENES[args.scene](args.folder, args.slide)
         return 0
-    runs = [("demo", "1"), ("docks", "1"), ("docks", "1.5")]
+    runs = [("demo", "1"), ("score", "1"), ("docks", "1"), ("docks", "1.5")]
     if args.slide.exists():
         runs.append(("slide", "1"))
     else:
@@ -74,6 +76,7 @@ class Stage:
         docks = self.viewer.window.dock_widgets
         self.slide_dock = next(w for n, w in docks.items() if n.startswith("Slide "))
         self.predict_dock = next(w for n, w in docks.items() if n.startswith("Predict "))
+        self.score_dock = next(w for n, w in docks.items() if n.startswith("Score "))
 
     def wait(self, seconds: float, until: Any = None) -> None:
         """Let the window work."""
@@ -95,6 +98,14 @@ class Stage:
         self.wait(2)
         if self.predict_dock.errors.sentence:
             raise SystemExit(self.predict_dock.errors.sentence)
+
+    def score(self) -> None:
+        """Score the cells and wait for the end."""
+        self.score_dock.run()
+        self.wait(900, lambda: not self.session.runner.running)
+        self.wait(2)
+        if self.score_dock.errors.sentence:
+            raise SystemExit(self.score_dock.errors.sentence)
 
     def window(self, path: Path) -> None:
         """Picture of the whole window."""
@@ -168,9 +179,8 @@ def slide(folder: Path, path: Path) -> None:
 
 
 def docks(folder: Path, _slide: Path) -> None:
-    """Both docks with a result, in both themes, at the scale of this process."""
+    """All docks with a result, in both themes, at the scale of this process."""
     from napari.settings import get_settings
-    from qtpy.QtWidgets import QScrollArea
 
     from napari_her2._qt.slide.actions import show_sample
 
@@ -183,14 +193,48 @@ def docks(folder: Path, _slide: Path) -> None:
     for theme in ("dark", "light"):
         get_settings().appearance.theme = theme
         stage.wait(1)
-        for dock in (stage.slide_dock, stage.predict_dock):
-            for area in dock.findChildren(QScrollArea):
-                # Docks scroll up and down only: a bar at the bottom would hide a label.
-                if area.horizontalScrollBar().maximum() > 0:
-                    msg = f"wider than its dock: {type(dock).__name__}"
-                    raise SystemExit(msg)
-        grab(stage.slide_dock, folder / f"docks-{theme}-{scale}-slide.png")
-        grab(stage.predict_dock, folder / f"docks-{theme}-{scale}-predict.png")
+        for name, dock in (("slide", stage.slide_dock), ("predict", stage.predict_dock)):
+            held(dock)
+            grab(dock, folder / f"docks-{theme}-{scale}-{name}.png")
+    show_sample(stage.session, IHC_SAMPLE)
+    stage.surveyed()
+    stage.score()
+    stage.session.score.presenter.visit(3)
+    for theme in ("dark", "light"):
+        get_settings().appearance.theme = theme
+        stage.wait(1)
+        held(stage.score_dock)
+        grab(stage.score_dock, folder / f"docks-{theme}-{scale}-score.png")
+    stage.close()
+
+
+def held(dock: Any) -> None:
+    """Docks scroll up and down only: a bar at the bottom, or a part too wide, would hide words."""
+    from qtpy.QtWidgets import QScrollArea
+
+    for area in dock.findChildren(QScrollArea):
+        inner = area.widget().minimumSizeHint().width() - area.viewport().width()
+        if max(inner, area.horizontalScrollBar().maximum()) > 0:
+            msg = f"wider than its dock: {type(dock).__name__} by {inner} px"
+            raise SystemExit(msg)
+
+
+def score(folder: Path, _slide: Path) -> None:
+    """The HER2 sample after Score: all its cells, and one of them near by with its card."""
+    from napari_her2._qt.slide.actions import show_sample
+
+    stage = Stage(1440, 900)
+    show_sample(stage.session, IHC_SAMPLE)
+    stage.surveyed()
+    stage.score()
+    stage.window(folder / "score-sample.png")
+    presenter = stage.session.score.presenter
+    presenter.visit(3)
+    stage.wait(1)
+    card = stage.score_dock.card
+    card.resize(card.width(), card.heightForWidth(card.width()))
+    stage.wait(0.3)
+    grab(card, folder / "score-results.png")
     stage.close()
 
 
@@ -201,7 +245,7 @@ def grab(widget: Any, path: Path) -> None:
     save(QImg2array(widget.grab().toImage()), path)
 
 
-SCENES = {"demo": demo, "slide": slide, "docks": docks}
+SCENES = {"demo": demo, "slide": slide, "docks": docks, "score": score}
 
 if __name__ == "__main__":
     raise SystemExit(main())

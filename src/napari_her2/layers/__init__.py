@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from napari_her2.layers.maps import heatmap_layer
-from napari_her2.layers.overlays import qc_layer, tissue_layer, unreadable_layer
+from napari_her2.layers.overlays import (
+    qc_layer,
+    tissue_layer,
+    unreadable_layer,
+    unreadable_regions_layer,
+)
 from napari_her2.layers.pictures import associated_layer, slide_layer
 from napari_her2.layers.placing import LayerData
 
@@ -15,4 +20,5 @@ __all__ = [
     "slide_layer",
     "tissue_layer",
     "unreadable_layer",
+    "unreadable_regions_layer",
 ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_her2.geometry import Point, ScaleTranslate, grid_transform, level_transform
+from napari_her2.geometry import Point, Region, ScaleTranslate, grid_transform, level_transform
 from napari_her2.layers.colours import QC, TISSUE
 from napari_her2.layers.placing import LayerData, common, world_mpp
 from napari_her2.slides.base import Slide
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
     # Opening a slide must not load tissue detection: it costs tens of megabytes.
     from napari_her2.tiles.tissue import TissueMask
 
-__all__ = ["qc_layer", "tissue_layer", "unreadable_layer"]
+__all__ = ["qc_layer", "tissue_layer", "unreadable_layer", "unreadable_regions_layer"]
 
 _OUTLINE_PX = 2
 _HATCH = 12
 """Hatch pixels per side of a cell; three stripes of it."""
 _STRIPE = 4
+_LARGEST = 1200
+"""Longest side of a hatch over areas that lie far apart, pixels."""
 _OPACITY = 0.8
 
 QC_ORDER = ("pen", "blur", "fold")
@@ -99,6 +102,41 @@ def unreadable_layer(grid: TileGrid, failed: BoolMask, slide: Slide) -> LayerDat
         mpp_y,
     )
     labels = (cells & stripes).astype(np.uint8)
+    kwargs = _labels("unreadable", "Unreadable", slide, place, {1: QC["unreadable"]})
+    return labels, {**kwargs, "opacity": 1.0}, "labels"
+
+
+def unreadable_regions_layer(regions: Sequence[Region], slide: Slide) -> LayerData:
+    """The same hatch over areas that lie on no grid, such as the tiles of a search for cells.
+
+    Parameters
+    ----------
+    regions : sequence of Region
+        Level-0 pixels; at least one.
+    slide : Slide
+        Gives id and pixel size.
+
+    Returns
+    -------
+    LayerData
+        Labels over the box round all of them: 1 on the stripes.
+    """
+    left, top = min(r.x for r in regions), min(r.y for r in regions)
+    right, bottom = max(r.right for r in regions), max(r.bottom for r in regions)
+    # As fine as for one tile, yet a mask of a whole slide stays small.
+    step = max(
+        min(min(r.width, r.height) for r in regions) / _HATCH,
+        max(right - left, bottom - top) / _LARGEST,
+    )
+    rows, cols = (max(1, round(side / step)) for side in (bottom - top, right - left))
+    inside = np.zeros((rows, cols), np.bool_)
+    for r in regions:
+        y0, y1 = (round((v - top) / step) for v in (r.y, r.bottom))
+        x0, x1 = (round((v - left) / step) for v in (r.x, r.right))
+        inside[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)] = True
+    y, x = np.ogrid[:rows, :cols]
+    labels = (inside & ((x + y) % _STRIPE == 0)).astype(np.uint8)
+    place = grid_transform(Point(left, top), step, step, *world_mpp(slide))
     kwargs = _labels("unreadable", "Unreadable", slide, place, {1: QC["unreadable"]})
     return labels, {**kwargs, "opacity": 1.0}, "labels"
 

@@ -202,6 +202,10 @@ def test_unreadable_tiles_are_told_and_left_out(qtbot, ihc_path):
     desk.run()
     assert desk.dock.strip.status.endswith("1 unreadable")
     assert "1 of " in desk.dock.card.warnings.text()
+    (hatch,) = desk.layers("unreadable")
+    (tile,) = desk.presenter.run.document["failed_tiles"]
+    assert hatch.data.any()
+    assert tile["reason"]
     assert desk.dock.card.verdict.text().startswith("Rule yields")
     desk.close()
 

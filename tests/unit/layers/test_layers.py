@@ -11,6 +11,7 @@ from napari_her2.layers import (
     slide_layer,
     tissue_layer,
     unreadable_layer,
+    unreadable_regions_layer,
 )
 from napari_her2.results.heatmap import Heatmap
 from napari_her2.slides import open_array
@@ -131,6 +132,22 @@ def test_unreadable_cells_are_hatched_and_nothing_else():
     # Corner of the hatch = corner of the grid, in the world.
     corner = np.array(kwargs["translate"]) - np.array(kwargs["scale"]) / 2
     assert corner == pytest.approx((-0.5 * 0.26, -0.5 * 0.25))
+
+
+def test_areas_on_no_grid_are_hatched_where_they_are():
+    areas = [Region(100, 40, 200, 200), Region(500, 240, 200, 200)]
+    labels, kwargs, _ = unreadable_regions_layer(areas, slide())
+    scale, first = np.array(kwargs["scale"]), np.array(kwargs["translate"])
+    corner = first - scale / 2
+    assert corner == pytest.approx(((40 - 0.5) * 0.26, (100 - 0.5) * 0.25))
+    assert labels.shape * scale == pytest.approx((400 * 0.26, 600 * 0.25))
+    rows, cols = labels.shape
+    assert labels[: rows // 2, : cols // 3].any()
+    assert labels[rows // 2 :, 2 * cols // 3 :].any()
+    assert not labels[: rows // 2, cols // 3 :].any()
+    assert not labels[rows // 2 :, : 2 * cols // 3].any()
+    far = [Region(0, 0, 500, 500), Region(90_000, 90_000, 500, 500)]
+    assert max(unreadable_regions_layer(far, slide())[0].shape) <= 1200
 
 
 def test_label_and_macro_are_hidden():

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from napari.layers import Layer
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
 from napari_her2._qt import numbers
+from napari_her2._qt.layer_order import add_in_order
+from napari_her2._qt.safe_layers import remove_layers_safely
 from napari_her2._qt.score.facts import ScoreFacts, chosen_score, class_short, facts_of
 from napari_her2._qt.score.run_state import ScoreRun, most_doubtful
 from napari_her2._qt.texts import ui
 from napari_her2.cells.classes import NUCLEAR_CLASSES
 from napari_her2.cells.table import CellTable
+from napari_her2.layers import unreadable_regions_layer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +63,7 @@ class ScorePresenter(QObject):
         self._stale = True
         self._visible: tuple[str, ...] | None = None
         self._map: str | None = None
+        self._hatch: Layer | None = None
 
     # what is said -------------------------------------------------------------------------
 
@@ -133,6 +138,10 @@ class ScorePresenter(QObject):
         self._visible = tuple(self.cells.visible_classes)
         self._map = self.cells.colouring
         self.cells.clear()
+        viewer = self._session.viewer
+        if viewer is not None and self._hatch is not None:
+            remove_layers_safely(viewer, [self._hatch])
+        self._hatch = None
 
     def _show(self, *, partial: bool) -> None:
         classifier = self.run.classifier
@@ -145,6 +154,16 @@ class ScorePresenter(QObject):
             model_status=classifier.get("status"),
             partial=partial,
         )
+        self._show_hatch()
+
+    def _show_hatch(self) -> None:
+        """A hatch over what could not be read: another look than "no cells"."""
+        viewer, unread = self._session.viewer, self.run.unread
+        if viewer is None or not unread or self.entry.layer not in viewer.layers:
+            return
+        if self._hatch is None:
+            data = unreadable_regions_layer(unread, self.entry.slide)
+            self._hatch = add_in_order(viewer, Layer.create(*data))
 
     def show_only(self, name: str) -> None:
         """Show one class; a second time, all that were shown before."""

@@ -113,6 +113,14 @@ class ScoreRun:
         return self.summary
 
     @property
+    def unread(self) -> list[Region]:
+        """Tiles that could not be read, once the run ended; level-0 pixels."""
+        return [
+            Region(t["x"], t["y"], t["width"], t["height"])
+            for t in self.document.get("failed_tiles") or ()
+        ]
+
+    @property
     def classifier(self) -> Mapping[str, Any]:
         """Id, name, version and status of the classifier; empty while it is unknown."""
         for source in (self.document, self.summary):
