@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_her2.cells.calibration import Calibration, calibrate
-from napari_her2.cells.classes import NUCLEUS_CLASS
+from napari_her2.cells.classes import NUCLEUS_CLASS, CellMode
 from napari_her2.cells.detection import FoundNuclei
+from napari_her2.cells.detection_settings import SETTINGS
 from napari_her2.cells.stain_planes import StainPlanes
 from napari_her2.cells.stitching import Measure, TileCells, cell_tiles, detect_tile
 from napari_her2.cells.table import CellTable
@@ -33,7 +34,7 @@ _UNCLASSIFIED: Final = Classifying(
     version="1",
     status=None,
     classes=(NUCLEUS_CLASS,),
-    digest=hashlib.sha256(b"nuclei only 1").hexdigest(),
+    digest=hashlib.sha256(f"nuclei only {SETTINGS['he']!r}".encode()).hexdigest(),
 )
 
 Columns = Mapping[str, NDArray[Any]]
@@ -50,7 +51,7 @@ class RealParts:
         if request.stain == "nuclear-ihc":
             from napari_her2.cells.nuclear import NuclearClassifier
 
-            return _introduced(NuclearClassifier())
+            return _introduced(NuclearClassifier(), request.stain)
         from napari_her2.cells.classifiers import load_classifier
 
         # Each worker has one core; alone, the network may take them all.
@@ -58,7 +59,8 @@ class RealParts:
         return _introduced(
             load_classifier(
                 request.classifier, runtime=request.runtime, organ=request.organ, threads=threads
-            )
+            ),
+            request.stain,
         )
 
     def calibrate(self, slide: Slide, tissue: TissueMask, request: CellsRequest) -> Calibration:
@@ -94,12 +96,13 @@ class RealParts:
         return score
 
 
-def _introduced(model: CellClassifier) -> Classifying:
+def _introduced(model: CellClassifier, stain: CellMode) -> Classifying:
     runtime: str | None = getattr(model, "runtime", None)
+    # Cells found in another way are other cells, whoever classifies them.
+    found = hashlib.sha256(f"{model.digest} {SETTINGS[stain]!r}".encode()).hexdigest()
     return Classifying(
-        model.id, model.name, model.version, model.status, model.classes, model.digest, model,
-        runtime,
-    )  # fmt: skip
+        model.id, model.name, model.version, model.status, model.classes, found, model, runtime
+    )
 
 
 def _measure(
