@@ -71,6 +71,10 @@ MESSAGES: Final[dict[str, str]] = {
         "This slide looks like {found} ({confidence}), but {model} is made for {needed}: choose "
         "another model, or {remedy} (recorded in the result)."
     ),
+    "dark_field": (
+        "{name} is dark where a stained slide lets light through (fluorescence, or a negative?): "
+        "it was not scored."
+    ),
     "no_colour": (
         "{name} is a grey picture: brown can’t be told from blue in it, so it was not scored."
     ),

@@ -45,11 +45,13 @@ def screen_cell_stain(
     ------
     StainMismatchError
         If the slide plainly carries another stain and that was not overridden; if it has no
-        colour where brown is to be told from blue.
+        colour where brown is to be told from blue, or no light.
     """
     needed, purpose = NEEDED[stain], NAMES[stain]
     if guess.colourless and needed == "H-DAB":
         raise StainMismatchError("no_colour", name=name)
+    if guess.dark:
+        raise StainMismatchError("dark_field", name=name)
     verdict = check_stain(guess, needed)
     found = {"found": guess.stain, "confidence": f"{guess.confidence:.2f}"}
     if verdict == "unsure":

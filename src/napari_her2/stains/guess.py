@@ -54,6 +54,10 @@ GREY_LEVELS = 4
 """Channels no further apart than this in 99 of 100 pixels: a grey picture, perhaps saved as a
 coloured JPEG. The palest of 65 real immunostained pictures has 8 in half of its pixels."""
 
+DARK_LEVEL = 60
+"""Half of the tissue darker than this in all channels: no light comes through. The darkest of 39
+real pictures has 131 there."""
+
 STRANGE_SATURATION = 0.15
 STRANGE_RED = 2.0
 """No stain in use takes so much red (in units of the mean): the file has false colours."""
@@ -73,6 +77,8 @@ class StainGuess:
         Shares of all dye in the tissue with the hue of eosin and of DAB.
     colourless : bool
         Whether the picture is grey throughout, so that no stain can ever be told in it.
+    dark : bool
+        Whether it is dark where a slide lets light through: fluorescence, or a negative.
     """
 
     stain: Stain
@@ -80,6 +86,7 @@ class StainGuess:
     pink: float = 0.0
     brown: float = 0.0
     colourless: bool = False
+    dark: bool = False
 
 
 def guess_stain(slide: Slide, tissue: TissueLike) -> StainGuess:
@@ -103,6 +110,8 @@ def guess_stain(slide: Slide, tissue: TissueLike) -> StainGuess:
     pixels = sample_tissue(slide, tissue)
     if is_colourless(pixels):
         return StainGuess("unknown", 0.0, colourless=True)
+    if len(pixels) and np.median(pixels.max(axis=1)) < DARK_LEVEL:
+        return StainGuess("unknown", 0.0, dark=True)
     od = rgb_to_od(pixels, glass)
     mean = od.mean(axis=1)
     dyed = mean > MIN_DENSITY

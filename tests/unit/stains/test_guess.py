@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from painted import SIDE, disc, glass, stained, texture
@@ -105,6 +107,16 @@ def test_a_grey_picture_has_no_stain():
     found = guess(open_array(picture, mpp=1.0))
     assert found == StainGuess("unknown", 0.0, colourless=True)
     assert not guess(slide).colourless
+
+
+def test_a_dark_picture_has_no_stain():
+    """Fluorescence: what glows is few pixels on black, and not what absorbs light."""
+    picture = np.zeros((SIDE, SIDE, 3), np.uint8)
+    picture[disc(radius=0.2), 2] = 180
+    whole = SimpleNamespace(
+        mask=np.ones((64, 64), bool), downsample=(SIDE / 64, SIDE / 64), background=(200.0,) * 3
+    )
+    assert guess_stain(open_array(picture, mpp=1.0), whole) == StainGuess("unknown", 0, dark=True)
 
 
 def test_no_pixels_are_not_grey():
