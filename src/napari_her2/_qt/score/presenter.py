@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from napari_her2._qt.layer_order import add_in_order
 from napari_her2._qt.safe_layers import remove_layers_safely
 from napari_her2._qt.score.facts import ScoreFacts, chosen_score, class_short, facts_of
 from napari_her2._qt.score.run_state import ScoreRun, most_doubtful
+from napari_her2._qt.session import tell
 from napari_her2._qt.texts import ui
 from napari_her2.cells.classes import NUCLEAR_CLASSES
 from napari_her2.cells.table import CellTable
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["PlaceSort", "ScorePresenter"]
 
 PlaceSort = Literal["dense", "doubtful"]
+
+_RANKED_AT_ONCE = 100_000
+"""More cells are ranked beside the window, which would stand still meanwhile."""
 
 
 class ScorePresenter(QObject):
@@ -213,8 +218,18 @@ class ScorePresenter(QObject):
         """Make the list of places anew."""
         self.at = None
         if self._sort == "doubtful" and self._stale:
-            self._doubtful = most_doubtful(self.run.table)
             self._stale = False
+            table = self.run.table
+            if len(table) <= _RANKED_AT_ONCE:
+                self._doubtful = most_doubtful(table)
+            else:
+                self._doubtful = np.empty(0, np.intp)
+                call = functools.partial(most_doubtful, table)
+                self._session.background.submit(call, self._take_doubtful, tell)
+        self.places_changed.emit()
+
+    def _take_doubtful(self, found: NDArray[np.intp]) -> None:
+        self._doubtful = found
         self.places_changed.emit()
 
     def why(self, index: int) -> str:
