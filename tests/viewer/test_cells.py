@@ -62,6 +62,10 @@ def test_cells_are_seen_clicked_corrected_and_taken_away(real_desk, slide_path, 
     QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=place)
     wait_for(lambda: cells._choice.index == row)
     assert viewer.layers.selection.active.metadata["her2"]["kind"] == "cells"
+    layer = viewer.layers.selection.active
+    for mode in ("add", "select", "transform"):
+        layer.mode = mode
+        assert layer.mode == "pan_zoom"
     QTest.keyClick(canvas, Qt.Key.Key_3)
     assert cells.corrected_table().class_names[row] == "tumour 3+"
     QTest.keyClick(canvas, Qt.Key.Key_Delete)

@@ -267,6 +267,7 @@ TEXTS: Final[dict[str, str]] = {
     "hover_membrane": "membrane {percent} % complete, OD {od}",
     "hover_nucleus": "nucleus {area} µm2",
     "zoom_to_cells": "Zoom in to see single cells.",
+    "no_doubtful": "There is no doubtful cell of the classes shown in this view.",
     "cells_stay": "Cells can't be deleted: press 6 for artefact.",
     "correct_which": "Click a cell first, then press the key of its class.",
     "correct_later": "Cells can be corrected once the run has ended and is stored.",

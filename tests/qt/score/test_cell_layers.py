@@ -277,6 +277,23 @@ def test_clear_takes_everything_off_the_picture(bench):
     assert bench.layer("cells").visible
 
 
+def test_cells_move_with_their_slide_when_it_gets_another_pixel_size(bench):
+    bench.show()
+    bench.cells.correct("artefact", 3)
+    bench.session.set_mpp(bench.entry, 0.25, 0.25, remember=False)
+    layer = bench.layer("cells")
+    assert layer.scale.tolist() == [0.25, 0.25]
+    row = int(bench.cells._view.points.rows[0])
+    assert layer.data[0] * layer.scale == pytest.approx(
+        xy_to_world_yx((bench.table["x_px"][row], bench.table["y_px"][row]), 0.25, 0.25)
+    )
+    assert bench.cells.n_corrected == 1
+    assert bench.cells.corrected_table().class_names[3] == "artefact"
+    bench.cells.pick(3)
+    assert bench.picked[-1].given_class == bench.table.class_names[3]
+    assert bench.cells._correcting.rows.tolist() == [3]
+
+
 # the cell that is looked at ----------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.utils.notifications import show_info
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_her2._qt.score.cell_choice import CellChoice
@@ -15,6 +16,7 @@ from napari_her2._qt.score.cell_correcting import CellCorrecting
 from napari_her2._qt.score.cell_facts import CellFacts
 from napari_her2._qt.score.cell_view import CellView
 from napari_her2._qt.score.picking import CellPicker
+from napari_her2._qt.texts import ui
 from napari_her2.cells.classes import CELL_CLASSES, TUMOUR_CLASSES
 from napari_her2.cells.table import CellTable
 from napari_her2.geometry import Region
@@ -70,7 +72,9 @@ class CellLayers(QObject):
         self._entry: OpenSlide | None = None
         self._run: tuple[Any, ...] | None = None
         self._view: CellView | None = None
+        self._meta: dict[str, str | None] = {}
         self._pending: CellTable | None = None
+        self._given = _no_cells()
         self._wanted: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._colouring = "class"
         self._shown = True
@@ -88,6 +92,7 @@ class CellLayers(QObject):
             viewer.scene.camera.events.zoom.connect(self._on_camera_moved)
             viewer.scene.camera.events.center.connect(self._on_camera_moved)
             viewer.canvas.events.size.connect(self._on_camera_moved)
+            session.facts_changed.connect(self._on_facts_changed)
 
     def _timer(self, call: Callable[[], None]) -> QTimer:
         timer = QTimer(self)
@@ -131,19 +136,19 @@ class CellLayers(QObject):
         viewer = self._session.viewer
         if viewer is None or entry.layer not in viewer.layers:
             return
-        run = (entry, run_dir, run_id)
+        run = (entry, run_dir, run_id, entry.world_mpp)
         if run != self._run:
             self.clear()
             self._run, self._entry = run, entry
-            metadata = {"run_id": run_id, "model_id": model_id, "model_status": model_status}
-            self._view = CellView(viewer, entry, self, metadata)
+            self._meta = {"run_id": run_id, "model_id": model_id, "model_status": model_status}
+            self._view = CellView(viewer, entry, self, dict(self._meta))
             self._view.shown_by_hand.connect(self._on_shown_by_hand)
             self._view.hint_changed.connect(self.zoom_hint)
             self._view.prepare()
             self._choice.bind(self._view, entry)
             self._correcting.bind(self._view)
         self._partial = partial
-        self._pending = table
+        self._pending = self._given = table
         if partial and self._refill.isActive():
             return
         self._take_pending()
@@ -160,6 +165,7 @@ class CellLayers(QObject):
             self._view.remove()
             self._view.deleteLater()
         self._view = self._run = self._entry = None
+        self._given = _no_cells()
         self._choice.bind(None, None)
         self._correcting.bind(None)
 
@@ -253,6 +259,12 @@ class CellLayers(QObject):
             self._choice.forget_view()
             self._view.follow()
 
+    def _on_facts_changed(self) -> None:
+        """The slide may have got another pixel size: its cells move with it."""
+        entry, run = self._entry, self._run
+        if entry is not None and run is not None and run[-1] != entry.world_mpp:
+            self.show(entry, self._given, run[1], partial=self._partial, **self._meta)
+
     def _on_shown_by_hand(self, shown: bool) -> None:
         self._shown = shown
         self.changed.emit()
@@ -302,7 +314,8 @@ class CellLayers(QObject):
 
     def next_doubtful(self, step: int = 1) -> None:
         """Pick the next (1) or previous (-1) cell in view by doubt."""
-        self._choice.next_doubtful(step)
+        if self._choice.next_doubtful(step) is None and self._view is not None:
+            show_info(ui("no_doubtful" if self._view.near else "zoom_to_cells"))
 
     def describe_at(self, place_yx: tuple[float, ...]) -> str | None:
         """One line about the cell at a world place; None if there is none."""
@@ -346,10 +359,7 @@ class CellLayers(QObject):
     def corrected_table(self) -> CellTable:
         """All cells, with their classes as corrected."""
         table = self.table
-        if table is None:
-            nothing = np.empty(0, np.float64)
-            return CellTable({"x_px": nothing, "y_px": nothing})
-        return table
+        return _no_cells() if table is None else table
 
     def correct(self, class_name: str, index: int | None = None) -> None:
         """Say that a cell is of another class; on return it is on the disk.
@@ -382,3 +392,8 @@ class CellLayers(QObject):
         if row in (-1, self._choice.index):
             self._choice.tell_again()
         self.corrected.emit(self.n_corrected)
+
+
+def _no_cells() -> CellTable:
+    nothing = np.empty(0, np.float64)
+    return CellTable({"x_px": nothing, "y_px": nothing})

@@ -110,6 +110,8 @@ class CellMarks:
                 edge_color=["#FFFFFF", "#000000"],
                 face_color="transparent",
             )
+        # New shapes can be edited, says napari.
+        self.layer.editable = False
 
     def _add(self, viewer: ViewerModel) -> None:
         unit = "um" if self._entry.mpp is not None else "pixel"

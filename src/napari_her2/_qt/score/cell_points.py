@@ -86,8 +86,7 @@ class CellPoints:
                 layer.data[:] = places
             else:
                 layer.data = places
-                # napari lets new data be edited; cells are moved or deleted by nobody.
-                layer.editable = False
+        layer.editable = False
         layer.face_color[:] = look.fill
         layer.border_color[:] = look.border
         if layer.size.dtype.kind != "f":
@@ -123,10 +122,18 @@ class CellPoints:
         )
         self.layer = Points(data, **kwargs)
         self.layer.editable = False
+        # napari lets new data be edited, and every layer whose controls it makes; cells are moved
+        # or deleted by nobody.
+        self.layer.events.editable.connect(_stay_closed)
         refuse_stale_slices(self.layer)
         guard_cell_keys(self.layer, self._actions)
         self.rows = rows
         add_in_order(viewer, self.layer)
+
+
+def _stay_closed(event: Any) -> None:
+    if event.source.editable:
+        event.source.editable = False
 
 
 @lru_cache(maxsize=16)
