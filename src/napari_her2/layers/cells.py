@@ -246,7 +246,9 @@ def cells_layer(
     look = look_of(table, which, colouring, corrected)
     mx, my = (1.0, 1.0) if mpp is None else mpp
     place = ScaleTranslate((my, mx), (0.0, 0.0))
-    kwargs = common("cells", "Cells", slide_id, place, has_mpp=mpp is not None, **metadata)
+    demo = metadata.get("model_status") == "synthetic-demo"
+    label = "Cells demo" if demo else "Cells"
+    kwargs = common("cells", label, slide_id, place, has_mpp=mpp is not None, **metadata)
     kwargs |= {"border_width_is_relative": True, "canvas_size_limits": (6, 14)}
     if len(which):
         # napari takes no empty arrays of colours.

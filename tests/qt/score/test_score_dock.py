@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pytest
 from made_cells import FakeParts
 from made_scores import ScoreDesk
 from made_windows import made_slide, open_slide_in, wait_for
@@ -357,18 +356,23 @@ def test_classes_are_those_of_the_pipeline(score_desk):
     assert desk.cells.table.classes == CELL_CLASSES
 
 
-@pytest.mark.parametrize("status", ["synthetic-demo"])
-def test_a_demo_classifier_is_marked(qtbot, ihc_path, status):
+def test_a_demo_classifier_is_marked(qtbot, ihc_path):
     class DemoParts(FakeParts):
         def classifier(self, request):
-            return dataclasses.replace(super().classifier(request), status=status)
+            return dataclasses.replace(super().classifier(request), status="synthetic-demo")
 
     desk = ScoreDesk(qtbot, DemoParts())
     desk.open(ihc_path)
     desk.run()
     assert "demo classifier" in desk.dock.card.title.text()
     assert desk.viewer.canvas.overlays.text.text == "Research use only · demo model"
-    assert not any(
-        word in desk.dock.card.verdict.text() for word in ("positive", "negative", "equivocal")
-    )
+    calls = ("positive", "negative", "equivocal")
+    assert not any(word in desk.dock.card.verdict.text() for word in calls)
+    # Reopened it is marked from the first cell on.
+    entry = desk.session.active
+    entry.extra.pop("score")
+    desk.session.score.show_stored(desk.session.score.stored_runs(entry)[0])
+    wait_for(lambda: not desk.session.runner.running)
+    assert desk.layers("cells")[0].name.startswith("Cells demo · ")
+    assert desk.viewer.canvas.overlays.text.text == "Research use only · demo model"
     desk.close()

@@ -171,7 +171,9 @@ class ScoreController(RunController):
         if entry is None or self._session.viewer is None or entry not in self._session.slides:
             return
         run = ScoreRun(entry.slide_id, event.tiles, event.area_mm2, event.run_dir)
-        if self._form is not None and self._stored is None:
+        if self._stored is not None:
+            run.classifier_asked = dict(next(iter(self._stored.record.get("models") or ()), {}))
+        elif self._form is not None:
             run.stain = self._form.stain
             run.partly = self._form.where != "whole"
             run.classifier_asked = self._classifier_facts(self._form)

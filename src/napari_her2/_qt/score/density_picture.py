@@ -43,7 +43,9 @@ class DensityPicture:
     def fill(self, grid: DensityGrid, names: Collection[str]) -> None:
         """Show how dense the cells of some classes lie, together."""
         label = "Density"
-        if len(names) == 1:
+        if self._metadata.get("model_status") == "synthetic-demo":
+            label = "Density demo"
+        elif len(names) == 1:
             label = f"Density {class_short(next(iter(names)))}"
         if self.layer is None:
             self._add(grid, names, label)
