@@ -103,6 +103,9 @@ def test_several_slides_fail_one_by_one(slide, run_here, tmp_path):
     assert "absent.tif was not found" in failed[0]["error"]
     assert "results" not in answer.json, "keys of a slide stand at the top for one slide only"
     assert "absent.tif was not found" in answer.err
+    rows = (tmp_path / "out" / "slides.csv").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == 4
+    assert sum(",completed,ER," in row for row in rows) == 2
 
 
 def test_a_missing_slide_exits_with_three_and_one_sentence(run_program, tmp_path):
