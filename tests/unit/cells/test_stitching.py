@@ -40,9 +40,9 @@ class Torn(ArraySlide):
 
 @pytest.fixture(scope="module")
 def crowded():
-    """Touching nuclei, some between stained membranes, on 1500 x 1300 px."""
-    left, _ = field(1300, 700, pitch_um=9.5, seed=11)
-    right, _ = field(1300, 800, pitch_um=17, blue=0.4, brown=0.8, seed=12)
+    """Touching nuclei, some between stained membranes, on 1200 x 1100 px."""
+    left, _ = field(1100, 600, pitch_um=9.5, seed=11)
+    right, _ = field(1100, 600, pitch_um=17, blue=0.4, brown=0.8, seed=12)
     return np.concatenate([left, right], axis=1)
 
 
@@ -87,10 +87,10 @@ def test_the_same_table_for_every_tile_size(crowded, small_blocks, mpp):
             np.testing.assert_array_equal(other[name], values)
 
 
-@pytest.mark.parametrize("tile_px", [512, 1000, 2000, 4096])
+@pytest.mark.parametrize("tile_px", [512, 2000])
 def test_tiles_for_a_slide_cover_it_once(crowded, small_blocks, tile_px):
     slide, tissue, c = opened(crowded)
-    whole = ordered(detect_tile(slide, c, Region(0, 0, 1500, 1300)))
+    whole = ordered(detect_tile(slide, c, Region(0, 0, 1200, 1100)))
     tiles = cell_tiles(slide, tissue, c, tile_px)
     found = ordered(CellTable.join(CellTable(detect_tile(slide, c, t).columns) for t in tiles))
     np.testing.assert_array_equal(found["x_px"], whole["x_px"])
@@ -100,7 +100,7 @@ def test_tiles_for_a_slide_cover_it_once(crowded, small_blocks, tile_px):
 def test_seams_change_nothing(crowded, small_blocks):
     """Nine blocks give the cells of one window over everything: none twice, none lost."""
     slide, _, c = opened(crowded)
-    table = ordered(detect_tile(slide, c, Region(0, 0, 1500, 1300)))
+    table = ordered(detect_tile(slide, c, Region(0, 0, 1200, 1100)))
     nuclei = find_nuclei(read_planes(slide, c, 0, 0, c.width, c.height), c)
     whole = nuclei.centres_yx[np.lexsort(nuclei.centres_yx.T[::-1])] + 0.5
     assert len(table["x_px"]) == len(whole)
@@ -110,7 +110,7 @@ def test_seams_change_nothing(crowded, small_blocks):
 
 def test_any_region_gives_the_cells_of_the_whole(crowded, small_blocks):
     slide, tissue, c = opened(crowded)
-    whole = detect_tile(slide, c, Region(0, 0, 1500, 1300))
+    whole = detect_tile(slide, c, Region(0, 0, 1200, 1100))
     region = Region(333.3, 411.7, 500.5, 300.25)
     part = detect_tile(slide, c, region)
     every = {tuple(p) for p in whole.points_yx}
