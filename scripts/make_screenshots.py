@@ -107,6 +107,17 @@ class Stage:
         if self.score_dock.errors.sentence:
             raise SystemExit(self.score_dock.errors.sentence)
 
+    def visit_cell(self, margin_px: float = 100) -> None:
+        """Go to the most doubtful cell whose picture does not reach over the slide's edge."""
+        presenter = self.session.score.presenter
+        table, size = presenter.run.table, presenter.entry.slide.size
+        for number, row in enumerate(presenter.doubtful):
+            x, y = table["x_px"][row], table["y_px"][row]
+            near = min(x, y, size.width - x, size.height - y)
+            if near > margin_px:
+                presenter.visit(number)
+                return
+
     def window(self, path: Path) -> None:
         """Picture of the whole window."""
         # The canvas has its final width only now.
@@ -199,7 +210,7 @@ def docks(folder: Path, _slide: Path) -> None:
     show_sample(stage.session, IHC_SAMPLE)
     stage.surveyed()
     stage.score()
-    stage.session.score.presenter.visit(3)
+    stage.visit_cell()
     for theme in ("dark", "light"):
         get_settings().appearance.theme = theme
         stage.wait(1)
@@ -228,8 +239,7 @@ def score(folder: Path, _slide: Path) -> None:
     stage.surveyed()
     stage.score()
     stage.window(folder / "score-sample.png")
-    presenter = stage.session.score.presenter
-    presenter.visit(3)
+    stage.visit_cell()
     stage.wait(1)
     card = stage.score_dock.card
     card.resize(card.width(), card.heightForWidth(card.width()))

@@ -214,6 +214,11 @@ class ScorePresenter(QObject):
             return len(self.cells.places) if self.shown else 0
         return len(self._doubtful)
 
+    @property
+    def doubtful(self) -> NDArray[np.intp]:
+        """Rows of the most doubtful cells, the most doubtful first."""
+        return self._doubtful
+
     def rank(self) -> None:
         """Make the list of places anew."""
         self.at = None

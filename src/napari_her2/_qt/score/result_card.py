@@ -179,7 +179,7 @@ class ScoreResultCard(ResultFrame):
         foot.addStretch()
 
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
+        layout.setContentsMargins(5, 6, 4, 6)
         layout.setSpacing(4)
         layout.addWidget(self.title)
         layout.addWidget(self.partial)
