@@ -63,8 +63,8 @@ def training_text(split: Split, cells: Cells, what: str) -> str:
     )
 
 
-def train_all(cache: Path, out: Path) -> None:
-    """Train and write the three models, without figures."""
+def train_network(cache: Path, out: Path) -> None:
+    """Train and write the network, without figures."""
     every, _ = load(TRAIN, cache)
     cells = balanced(every, PER_CLASS_NETWORK, SEED)
     network = train(cells, NETWORK_RECIPE, SEED)
@@ -72,6 +72,10 @@ def train_all(cache: Path, out: Path) -> None:
         TRAIN, cells, f"{NETWORK_RECIPE.epochs} epochs, turned, mirrored, stain varied."
     )
     export.write_network(out / "demo-her2-cells", network, text)
+
+
+def train_handmade(cache: Path, out: Path) -> None:
+    """Fit and write SVM and forest, without figures."""
     every, _ = load(PAPER, cache)
     cells = balanced(every, compare.PER_CLASS, SEED)
     fitted, cost = fit_svm(cells.features, cells.label, cells.tile, seed=SEED)
@@ -170,6 +174,7 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, help="folder of found cells, outside the repository")
     parser.add_argument("--out", type=Path, default=DEMO_DIR)
     parser.add_argument("--group", choices=("tile", "slide"), default="tile")
+    parser.add_argument("--only", choices=("network", "handmade"), help="train: one kind")
     parser.add_argument("--models", nargs="+", choices=compare.MODELS, default=compare.MODELS)
     parser.add_argument("--check", action="store_true", help="page: change nothing; 1 if stale")
     arguments = parser.parse_args()
@@ -181,7 +186,10 @@ def main() -> int:
         for split in (PAPER, TRAIN, TEST):
             load(split, cache)
     elif arguments.task == "train":
-        train_all(cache, arguments.out)
+        if arguments.only != "handmade":
+            train_network(cache, arguments.out)
+        if arguments.only != "network":
+            train_handmade(cache, arguments.out)
     elif arguments.task == "evaluate":
         evaluate(cache, arguments.out)
     else:

@@ -128,7 +128,8 @@ def _comparison(d: Mapping[str, Any]) -> str:
         values = []
         for model in models:
             v = d["f1"][model][column]
-            values.append(f"{v['mean']:.3f} ({v['low']:.3f}–{v['high']:.3f})")
+            # A t interval knows nothing of the bounds of F1.
+            values.append(f"{v['mean']:.3f} ({v['low']:.3f}–{min(v['high'], 1):.3f})")
         lines.append(_row([column, *values]))
     others = [m for m in models if any(t["second"] == m for t in d["tests"])]
     first = d["tests"][0]["first"] if d["tests"] else ""
@@ -145,7 +146,25 @@ def _comparison(d: Mapping[str, Any]) -> str:
         values = [_test(d["tests"], other, column) for other in others]
         best = max(models, key=lambda m: d["f1"][m][column]["mean"])
         lines.append(_row([column, *values, best]))
-    return "\n".join([*lines, "", _chosen(d), "", *_beside_the_paper()])
+    verdicts = [_verdict(d, first, other) for other in others]
+    return "\n".join([*lines, "", " ".join(verdicts), _chosen(d), "", *_beside_the_paper()])
+
+
+def _verdict(d: Mapping[str, Any], first: str, other: str) -> str:
+    """What is left of one comparison after Holm, in words."""
+    sure = [t for t in d["tests"] if t["second"] == other and t["holm"] < 0.05]
+    better = [t["column"] for t in sure if t["difference"] > 0]
+    worse = [t["column"] for t in sure if t["difference"] < 0]
+    parts = [
+        f"{word} in {', '.join(columns)}"
+        for word, columns in (("better", better), ("worse", worse))
+        if columns
+    ]
+    gap = d["f1"][first]["macro F1"]["mean"] - d["f1"][other]["macro F1"]["mean"]
+    return (
+        f"{first} against {other}: macro F1 {gap:+.3f}; after Holm (p < 0.05) "
+        f"{' and '.join(parts) or 'no difference'}."
+    )
 
 
 def _test(tests: list[Mapping[str, Any]], other: str, column: str) -> str:

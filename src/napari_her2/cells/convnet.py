@@ -60,6 +60,7 @@ class NetworkClassifier:
     ) -> None:
         self.card = card
         self._network = network
+        self._asked_for = runtime
         self._runtime_name = choose_runtime(runtime)
         self._threads = threads
         self._digest = hashlib.sha256(f"{digest} {self._runtime_name}".encode()).hexdigest()
@@ -114,13 +115,13 @@ class NetworkClassifier:
 
     @property
     def runtime(self) -> str:
-        """The runtime that was chosen."""
-        return self._runtime_name
+        """The runtime that was chosen, or taken instead where that one turned out broken."""
+        return self._runtime.name if "_runtime" in vars(self) else self._runtime_name
 
     @cached_property
     def _runtime(self) -> CellRuntime:
         # Not before cells come: whoever leaves them to other processes need not load torch.
-        return make_runtime(self._network, self._runtime_name, self._threads)
+        return make_runtime(self._network, self._asked_for, self._threads)
 
     def logits(self, table: CellTable, crops: Crops) -> NDArray[np.float32]:
         """Logits before the softmax, shape (n, classes)."""

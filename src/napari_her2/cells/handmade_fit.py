@@ -19,7 +19,7 @@ __all__ = ["COSTS", "TREES", "fit_forest", "fit_svm", "forest_of", "svm_of"]
 Floats = NDArray[np.float32]
 Labels = NDArray[np.integer[Any]]
 
-COSTS: Final = (0.01, 0.1, 1.0, 10.0)
+COSTS: Final = (0.1, 1.0, 10.0, 100.0)
 """Values of the SVM's C that are tried."""
 
 MTRY: Final = (2, 4, 8)
