@@ -56,7 +56,7 @@ class MembraneCuts:
 
     faint_od: float = 0.06
     moderate_od: float = 0.19
-    strong_od: float = 0.65
+    strong_od: float = 0.62
     some: float = 0.145
     enough: float = 0.50
     least_area_um2: float = 8.0
