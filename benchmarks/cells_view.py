@@ -120,7 +120,7 @@ class Window:
         limit = OPEN_MS.get(n, 5000.0)
         self.time("open", lambda: cells.show(entry, table, folder, run_id="bench"), limit)
         three = ("tumour 0", "tumour 3+", "stroma")
-        self.time("toggle classes, far out", lambda: cells.set_visible_classes(three))
+        self.time("three classes, whole slide", lambda: cells.set_visible_classes(three))
         self.time("density of 3+", lambda: cells.set_colouring("density tumour 3+"))
         cells.set_colouring("class")
         cells.set_visible_classes(table.classes)

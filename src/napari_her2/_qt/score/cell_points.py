@@ -86,15 +86,15 @@ class CellPoints:
                 layer.data[:] = places
             else:
                 layer.data = places
+            if layer.size.dtype.kind != "f":
+                # Made empty, napari keeps sizes as whole numbers and would cut ours down to them.
+                layer.size = look.size_px * screen_px
+            layer.face_color[:] = look.fill
+            layer.border_color[:] = look.border
+            layer.size[:] = look.size_px * screen_px
+            layer.border_width[:] = look.border_px / look.size_px
+            layer.symbol[:] = _symbols(look.symbol)
         layer.editable = False
-        layer.face_color[:] = look.fill
-        layer.border_color[:] = look.border
-        if layer.size.dtype.kind != "f":
-            # Made empty, napari keeps sizes as whole numbers and would cut ours down to them.
-            layer.size = look.size_px * screen_px
-        layer.size[:] = look.size_px * screen_px
-        layer.border_width[:] = look.border_px / look.size_px
-        layer.symbol[:] = _symbols(look.symbol)
         self.rows = rows
         layer.refresh(thumbnail=False, highlight=False)
 
