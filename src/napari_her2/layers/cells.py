@@ -241,6 +241,7 @@ def cells_layer(
     -------
     LayerData
         Points (m, 2) in level-0 pixel indices, y then x; the layer's scale makes them micrometres.
+        The name says so where a demo model told the classes.
     """
     which = np.asarray(rows, np.intp)
     look = look_of(table, which, colouring, corrected)

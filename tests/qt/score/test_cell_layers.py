@@ -197,6 +197,13 @@ def test_density_of_one_class_and_its_places(bench):
     assert np.all(layer.face_color[~purple, :3] == 0)
 
 
+def test_a_demo_model_stands_in_the_names_of_the_layers(bench):
+    bench.show(model_status="synthetic-demo")
+    bench.cells.set_colouring("density tumour 3+")
+    names = [bench.layer(kind).name for kind in ("cells", "density")]
+    assert names == [f"Cells demo · {bench.entry.short}", f"Dens demo 3+ · {bench.entry.short}"]
+
+
 def test_colour_tells_what_was_chosen(bench):
     bench.show()
     layer = bench.layer("cells")
