@@ -201,7 +201,7 @@ def test_a_demo_model_stands_in_the_names_of_the_layers(bench):
     bench.show(model_status="synthetic-demo")
     bench.cells.set_colouring("density tumour 3+")
     names = [bench.layer(kind).name for kind in ("cells", "density")]
-    assert names == [f"Cells demo · {bench.entry.short}", f"Dens demo 3+ · {bench.entry.short}"]
+    assert names == [f"Cells demo · {bench.entry.short}", f"Density demo · {bench.entry.short}"]
 
 
 def test_colour_tells_what_was_chosen(bench):
