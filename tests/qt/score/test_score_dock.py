@@ -37,6 +37,7 @@ def test_one_click_gives_cells_and_a_score(score_desk):
     assert len(card.shares.texts) == 4
     assert not card.partial.isVisible()
     assert "no trained weights" not in card.origin.text()
+    assert desk.cells.table.classes == CELL_CLASSES
 
 
 def test_numbers_and_cells_equal_the_commands(score_desk, tmp_path):
@@ -115,10 +116,10 @@ def test_a_class_of_the_bar_shows_only_that_class_and_back(score_desk):
     assert bar.class_at(1) == "tumour 0"
     assert bar.class_at(bar.width() - 2) == "tumour 3+"
 
+    boxes_and_map_choose_what_is_shown(desk)
 
-def test_boxes_and_map_choose_what_is_shown(score_desk):
-    desk = score_desk
-    desk.run()
+
+def boxes_and_map_choose_what_is_shown(desk):
     desk.dock.card.toggles._boxes["stroma"].click()
     assert "stroma" in desk.cells.visible_classes
     box = desk.dock.card.map_box
@@ -295,7 +296,7 @@ def test_two_slides_keep_a_case_each(score_desk, tmp_path, ihc_bytes):
     assert len(desk.cells.table) == n
 
 
-def test_every_control_of_the_dock_has_a_name_and_is_large_enough(score_desk):
+def test_every_control_has_a_name_and_a_size_and_the_dock_fits_340_px(score_desk):
     from qtpy.QtWidgets import QAbstractButton, QComboBox
 
     desk = score_desk
@@ -307,12 +308,6 @@ def test_every_control_of_the_dock_has_a_name_and_is_large_enough(score_desk):
                 continue
             assert control.accessibleName(), (kind.__name__, getattr(control, "text", str)())
             assert control.height() >= 20, control.accessibleName()
-
-
-def test_the_dock_fits_340_px(score_desk):
-    desk = score_desk
-    desk.run()
-    desk.cells.pick(0)
     desk.dock.resize(340, 900)
     area = desk.dock.scroll_area
     assert area.horizontalScrollBar().maximum() == 0
@@ -348,12 +343,6 @@ def test_a_report_is_written_and_labels_are_kept_beside_the_run(score_desk, monk
     name = desk.cells.corrections_file.name
     assert row.change.text() == f"1 corrected cell is kept as a label in {name}."
     assert desk.cells.corrections_file.exists()
-
-
-def test_classes_are_those_of_the_pipeline(score_desk):
-    desk = score_desk
-    desk.run()
-    assert desk.cells.table.classes == CELL_CLASSES
 
 
 def test_a_demo_classifier_is_marked(qtbot, ihc_path):
