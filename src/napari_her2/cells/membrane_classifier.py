@@ -27,7 +27,7 @@ __all__ = ["MembraneClassifier"]
 
 Floats = NDArray[np.float32]
 
-_VERSION: Final = "1"
+_VERSION: Final = "2"
 _STROMA, _IMMUNE, _ARTEFACT = (CELL_CLASSES.index(n) for n in ("stroma", "immune", "artefact"))
 
 USUAL_SPACING_UM: Final = 20.0
@@ -42,6 +42,8 @@ _RELATIVE_WIDTH: Final = 0.08
 _SHAPE_WIDTH: Final = 0.12
 _BODY_WIDTH: Final = 0.02
 _DENSITY_WIDTH: Final = 0.02
+_SHADE_WIDTH: Final = 0.015
+_CLEAR_WIDTH: Final = 0.003
 
 
 class MembraneClassifier:
@@ -142,7 +144,10 @@ class MembraneClassifier:
         enough = _above(share, c.enough, _SHARE_WIDTH)
         three = _times_above(od, c.strong_od) * enough
         two = _times_above(od, c.moderate_od) * enough
-        one = np.maximum(_times_above(od, c.faint_od) * _above(share, c.some, _SHARE_WIDTH), two)
+        one = _times_above(od, c.faint_od) * _above(share, c.some, _SHARE_WIDTH)
+        shade = _above(table["membrane_contrast"], c.shade_contrast, _SHADE_WIDTH)
+        shade = shade * _above(-table["nucleus_dab"], -c.clear_nucleus, _CLEAR_WIDTH)
+        one = np.maximum(one * (1 - shade), two)
         return np.stack([1 - one, one - two, two - three, three], axis=1)
 
 

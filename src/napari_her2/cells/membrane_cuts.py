@@ -22,6 +22,10 @@ class MembraneCuts:
         Least density of the stained part of the membrane for 1+, 2+ and 3+.
     some : float
         Least share of the membrane stained for 1+.
+    shade_contrast, clear_nucleus : float
+        Where the whole ring stands out by more than the first density, a faint membrane of the
+        cell's own shows only if there is more DAB than the second over its nucleus: without any,
+        the stain at its border is that of its neighbours.
     enough : float
         Least share for 2+ and 3+: near-complete for breast; lateral or basolateral staining, so
         part of the perimeter, for gastro-oesophageal carcinoma.
@@ -57,7 +61,9 @@ class MembraneCuts:
     faint_od: float = 0.06
     moderate_od: float = 0.19
     strong_od: float = 0.62
-    some: float = 0.145
+    some: float = 0.12
+    shade_contrast: float = 0.115
+    clear_nucleus: float = 0.0095
     enough: float = 0.50
     least_area_um2: float = 8.0
     most_area_um2: float = 400.0

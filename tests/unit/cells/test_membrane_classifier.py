@@ -25,6 +25,7 @@ _TUMOUR = {
     "cell_body": 0.4,
     "membrane_od": 0.0,
     "membrane_completeness": 0.0,
+    "membrane_contrast": 0.03,
 }
 
 
@@ -42,6 +43,16 @@ def _names(*cells: dict[str, float], organ: str = "breast") -> list[str]:
 
 def _membrane(od: float, share: float) -> dict[str, float]:
     return {"membrane_od": od, "membrane_completeness": share}
+
+
+def test_a_faint_border_is_the_neighbours_where_the_nucleus_is_clear_of_brown() -> None:
+    faint = _membrane(0.13, 0.3)
+    among_strong = faint | {"membrane_contrast": 0.2}
+    assert _names(
+        among_strong | {"nucleus_dab": 0.0}, among_strong, faint | {"nucleus_dab": 0.0}
+    ) == ["tumour 0", "tumour 1+", "tumour 1+"]
+    strong = _membrane(0.4, 0.95) | {"membrane_contrast": 0.2, "nucleus_dab": 0.0}
+    assert _names(strong) == ["tumour 2+"]
 
 
 def test_scores_follow_strength_and_share() -> None:
