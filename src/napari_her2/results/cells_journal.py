@@ -1,21 +1,22 @@
 """The cells of a run as they are found: one record for each tile, kept until the run is complete.
 
-Magic ``HER2CEL1``; each payload after the header is ``u32`` length of a JSON description
+Magic ``HER2CEL2``; each payload after the header is ``u32`` length of a JSON description
 (``index``, ``reason``, ``unreadable``, and for each column its name, type, shape and size), the
-description, then the columns one after the other, little-endian, row-major, compressed by zlib at
-its fastest.
+description, then the columns one after the other, little-endian, row-major, compressed by Zstandard
+at its fastest.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import struct
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from napari_her2.results.append_log import AppendLog, encode_json
@@ -23,6 +24,7 @@ from napari_her2.results.append_log import AppendLog, encode_json
 __all__ = ["CellBatch", "CellJournal"]
 
 _HEAD: Final = struct.Struct("<I")
+_CODEC: Final = pa.Codec("zstd", compression_level=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class CellBatch:
 class CellJournal(AppendLog[CellBatch]):
     """The journal of a run that finds cells."""
 
-    magic: ClassVar[bytes] = b"HER2CEL1"
+    magic: ClassVar[bytes] = b"HER2CEL2"
 
     @staticmethod
     def encode(batch: CellBatch, header: Mapping[str, Any]) -> bytes:
@@ -67,7 +69,7 @@ class CellJournal(AppendLog[CellBatch]):
         blocks, columns = [], []
         for name, values in batch.columns.items():
             plain = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
-            block = zlib.compress(plain.tobytes(), 1)
+            block = _CODEC.compress(plain.tobytes(), asbytes=True)
             blocks.append(block)
             columns.append([name, plain.dtype.str, list(plain.shape), len(block)])
         told = {"index": batch.index, "reason": batch.reason, "unreadable": batch.unreadable}
@@ -83,8 +85,10 @@ class CellJournal(AppendLog[CellBatch]):
         head = json.loads(payload[_HEAD.size : at])
         columns: dict[str, NDArray[Any]] = {}
         for name, kind, shape, size in head["columns"]:
-            raw = zlib.decompress(payload[at : at + size])
-            columns[name] = np.frombuffer(raw, np.dtype(kind)).reshape(shape)
+            dtype = np.dtype(kind)
+            length = dtype.itemsize * math.prod(shape)
+            raw = _CODEC.decompress(payload[at : at + size], length, asbytes=True)
+            columns[name] = np.frombuffer(raw, dtype).reshape(shape)
             at += size
         lost = float(head.get("unreadable", head["reason"] is not None))
         return CellBatch(int(head["index"]), columns, head["reason"], lost)
