@@ -5,7 +5,7 @@
     python scripts/evaluate_demo_models.py --write          then measures them on held-out slides
 
 Each model is a network of its own (P1: never a shared head). Slides are drawn once into a cache
-outside the repository. About 10 minutes of one core for a model and 20 for the slides. Seeds
+outside the repository. About 10 to 15 minutes of one core for a model and 20 for the slides. Seeds
 fix slides, crops and their order; the weights also depend on processor and torch version, since
 training runs in bfloat16, so a new training has to be measured anew.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 from demo_training.export import write_model
-from demo_training.learn import Recipe, fresh_network, train
+from demo_training.learn import RECIPES, fresh_network, train
 from demo_training.pool import BIOMARKERS, TEST, TRAIN, TUNE, build, cache_folder, load
 from demo_training.scoring import score_all
 
@@ -33,7 +33,7 @@ from napari_her2.models.tile_models import load_tile_model
 from napari_her2.models.weights import read_weights, sha256_of, write_weights
 from napari_her2.synthetic.he import GENERATOR
 
-VERSION = "1.0.0"
+VERSIONS = {"ER": "1.1.0", "PR": "1.0.0", "HER2": "1.1.0"}
 STAGE2_TRAIN_SLIDES = 40
 """Training slides that stage 2 is fitted on beside all tuning slides."""
 
@@ -51,7 +51,7 @@ def training_text() -> str:
 
 def stage1(biomarker: str, paths: list[Path], cache: Path) -> InceptionV3:
     """Train the network, or take it from the cache where this very recipe was run before."""
-    seed, recipe = 20 + BIOMARKERS.index(biomarker), Recipe()
+    seed, recipe = 20 + BIOMARKERS.index(biomarker), RECIPES[biomarker]
     key = sha256_of(repr((biomarker, seed, recipe, [p.name for p in paths])).encode())[:16]
     kept = cache / f"stage1-{biomarker.lower()}-{key}.safetensors"
     network = fresh_network(seed)
@@ -79,7 +79,7 @@ def train_one(biomarker: str, cache: Path, out: Path) -> None:
             biomarker,
             network,
             aggregator,
-            version=VERSION,
+            version=VERSIONS[biomarker],
             training_data=training_text(),
             validation=[],
         )

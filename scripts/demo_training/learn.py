@@ -40,6 +40,13 @@ class Recipe:
     dense_weight: float = 0.5
 
 
+LONGER = Recipe(
+    stages=(Stage(192, 32, 420, 4e-3), Stage(256, 32, 440, 2e-3), Stage(512, 10, 40, 3e-4))
+)
+RECIPES = {"ER": LONGER, "PR": Recipe(), "HER2": LONGER}
+"""ER and HER2 rest on finer differences of form than PR and go on learning for longer."""
+
+
 def fresh_network(seed: int) -> InceptionV3:
     """A network with seeded weights."""
     torch.manual_seed(seed)
