@@ -164,3 +164,15 @@ def test_ctrl_c_keeps_tiles_and_the_same_command_goes_on(sample, run_here, tmp_p
     finished = run_here(*words).json
     assert finished["status"] == "completed"
     assert finished["run_dir"] == stopped["run_dir"]
+
+
+def test_the_table_of_cells_is_the_same_for_every_tile_size(sample, run_here, tmp_path):
+    tables = []
+    for side in (512, 1000, 2000, 4096):
+        answer = run_here(
+            "cells", sample, "--out", tmp_path / str(side), "--tile-px", side, "--no-geojson",
+            "--json",
+        )  # fmt: skip
+        assert answer.code == 0, answer.err
+        tables.append(pq.read_table(tmp_path / answer.json["cells_file"]))
+    assert all(table.equals(tables[0]) for table in tables[1:])

@@ -54,6 +54,9 @@ __all__ = ["cells_command"]
 )  # fmt: skip
 @click.option("--workers", type=click.IntRange(0, 256), default=0, show_default=True,
               help="Local processes that share tiles or slides; opens no port.")  # fmt: skip
+@click.option("--tile-px", type=click.IntRange(256, 16384), default=2000, show_default=True,
+              help="Side of the tiles that work is shared out in, level-0 pixels: finds the "
+              "same cells whatever it is.")  # fmt: skip
 @click.option("--no-resume", is_flag=True, help="Start a new run; keep nothing of an earlier one.")
 @json_option
 def cells_command(
@@ -71,6 +74,7 @@ def cells_command(
     geojson: bool | None,
     ignore_stain: bool,
     workers: int,
+    tile_px: int,
     no_resume: bool,
     as_json: bool,
 ) -> int:
@@ -100,6 +104,7 @@ def cells_command(
                 ignore_stain=ignore_stain,
                 runtime=runtime,
                 geojson=geojson,
+                tile_px=tile_px,
                 resume=not no_resume,
                 marker=marker,
             )
