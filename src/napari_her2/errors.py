@@ -12,8 +12,13 @@ from typing import ClassVar
 from napari_her2.messages import tr
 
 __all__ = [
+    "AnnotationsBusyError",
+    "BadAnnotationsError",
+    "BadLabelSetError",
     "BadModelError",
     "BadRegionError",
+    "BadSchemaError",
+    "CannotTrainError",
     "CannotWriteError",
     "DiskFullError",
     "Her2Error",
@@ -176,3 +181,23 @@ class MissingExtraError(Her2Error, ImportError):
     """An optional package is needed for this."""
 
     exit_code = 4
+
+
+class BadSchemaError(Her2Error, ValueError):
+    """A class schema can't be read or contradicts itself."""
+
+
+class BadAnnotationsError(Her2Error, ValueError):
+    """A file of annotations can't be read, or belongs to another slide."""
+
+
+class AnnotationsBusyError(Her2Error, OSError):
+    """Somebody else has the annotations of this slide open, or changed them meanwhile."""
+
+
+class BadLabelSetError(Her2Error, ValueError):
+    """A label set can't be made or read as asked."""
+
+
+class CannotTrainError(Her2Error, ValueError):
+    """Training or evaluation makes no sense with these labels."""

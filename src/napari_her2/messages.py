@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from napari_her2.label_messages import LABEL_MESSAGES
+
 NOTICE: Final = "Research use only. Not a medical device. Not for diagnosis or treatment decisions."
 """Stands in the first-run notice, every report, every JSON document and on CLI stderr."""
 
@@ -299,6 +301,7 @@ MESSAGES: Final[dict[str, str]] = {
     "view_closed": "View closed; the result is kept (Slide > Results).",
     "flat_slide": "Slides are flat: press Ctrl+Y again to return to 2D.",
     "keys_two": "Scores are set in Review or on the Cells layer.",
+    **LABEL_MESSAGES,
 }
 
 

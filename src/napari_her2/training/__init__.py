@@ -1,0 +1,1 @@
+"""From annotations to models: label sets, training, evaluation, what to label next."""
