@@ -8,11 +8,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from napari_her2.errors import (
-    DiskFullError,
     Her2Error,
     NoTissueError,
-    SlideChangedError,
-    TileReadError,
     TooLittleMemoryError,
 )
 from napari_her2.pipelines.cells_cached import replay_cells
@@ -32,6 +29,7 @@ from napari_her2.pipelines.cells_request import CellsRequest
 from napari_her2.pipelines.cells_work import work_on
 from napari_her2.pipelines.events import NEVER, CancelToken, Outcome, Progress
 from napari_her2.pipelines.freshness import Freshness
+from napari_her2.pipelines.leaving import can_go_on, with_tiles_kept
 from napari_her2.pipelines.plan import pixel_size
 from napari_her2.results.cells_store import CellStore
 from napari_her2.results.store import find_complete
@@ -297,14 +295,8 @@ class _CellsRun:
 
     def _kept(self, error: Her2Error) -> Her2Error:
         """Keep what there is after an error, and say in its sentence how much."""
-        if isinstance(error, DiskFullError):
-            needed = error.slots.get("needed", "some space")
-            error = DiskFullError("disk", n=self.tiles_done, needed=needed)
-        elif isinstance(error, TooLittleMemoryError):
-            error = TooLittleMemoryError("mem", n=self.tiles_done)
-        # Cells of two files must never meet, and tiles that failed may be read another time.
-        again = not isinstance(error, SlideChangedError | TileReadError)
-        self._suspend("failed", error, resumable=again)
+        error = with_tiles_kept(error, self.tiles_done)
+        self._suspend("failed", error, resumable=can_go_on(error))
         return error
 
     def failure(self, error: Her2Error) -> Outcome:

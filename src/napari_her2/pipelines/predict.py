@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from napari_her2.errors import (
-    DiskFullError,
     Her2Error,
-    SlideChangedError,
     TileReadError,
     TooLittleMemoryError,
 )
@@ -29,6 +27,7 @@ from napari_her2.pipelines.events import (
 )
 from napari_her2.pipelines.freshness import Freshness
 from napari_her2.pipelines.layout import journal_header, lay_out, merged, partial_of, read_ahead
+from napari_her2.pipelines.leaving import can_go_on, with_tiles_kept
 from napari_her2.pipelines.plan import ModelSource, Plan, make_plan, pixel_size, screen_stain
 from napari_her2.pipelines.record import run_facts
 from napari_her2.pipelines.request import PredictRequest
@@ -281,14 +280,8 @@ class _SlideRun:
 
     def _kept(self, error: Her2Error) -> Her2Error:
         """Keep what there is after an error, and say in its sentence how much."""
-        if isinstance(error, DiskFullError):
-            needed = error.slots.get("needed", "some space")
-            error = DiskFullError("disk", n=self.tiles_done, needed=needed)
-        elif isinstance(error, TooLittleMemoryError):
-            error = TooLittleMemoryError("mem", n=self.tiles_done)
-        # Tiles of two files must never meet, and tiles that failed may be read another time.
-        again = not isinstance(error, SlideChangedError | TileReadError)
-        self._suspend("failed", error, resumable=again)
+        error = with_tiles_kept(error, self.tiles_done)
+        self._suspend("failed", error, resumable=can_go_on(error))
         return error
 
     def failure(self, error: Her2Error) -> Outcome:
