@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari.utils import progress
@@ -74,6 +74,7 @@ class RunController(QObject):
         self._generation = -1
         self.strip = StripView()
         self.error: ErrorView | None = None
+        self._form: Any = None
         self._outcome: Outcome | None = None
         self._last_progress: Progress | None = None
         self._activity: Any = None
@@ -83,6 +84,10 @@ class RunController(QObject):
         session.closing.connect(self._close_activity)
 
     # what a dock adds ---------------------------------------------------------------------
+
+    def start(self, form: Any) -> bool:
+        """Run what a form of this dock asks; False if it was refused."""
+        raise NotImplementedError
 
     def _take(self, events: list[Any]) -> None:
         """Events of a run of this dock came."""
@@ -113,6 +118,24 @@ class RunController(QObject):
         return [r for r in reversed(self._find_runs(entry)) if r.complete]
 
     # running ------------------------------------------------------------------------------
+
+    @property
+    def can_repeat(self) -> bool:
+        """Whether a form was run before."""
+        return self._form is not None
+
+    def again(self, *, resume: bool = True, **changes: Any) -> None:
+        """Run the last form once more.
+
+        Parameters
+        ----------
+        resume : bool
+            False starts over.
+        **changes : object
+            Fields of the form that are different now.
+        """
+        if self._form is not None:
+            self.start(replace(self._form, resume=resume, **changes))
 
     def cancel(self) -> None:
         """Stop after the batch that is being scored."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_info
 
@@ -117,24 +116,6 @@ class PredictController(RunController):
             return self.services.replay(run, entry.path)
 
         self._begin(ui("opening"), stream)
-
-    @property
-    def can_repeat(self) -> bool:
-        """Whether a form was run before."""
-        return self._form is not None
-
-    def again(self, *, resume: bool = True, **changes: Any) -> None:
-        """Run the last form once more.
-
-        Parameters
-        ----------
-        resume : bool
-            False starts over.
-        **changes : object
-            Fields of the form that are different now.
-        """
-        if self._form is not None:
-            self.start(replace(self._form, resume=resume, **changes))
 
     def trust_and_run(self) -> None:
         """Trust the program code that the last run was refused for, then run."""

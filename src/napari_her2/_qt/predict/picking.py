@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject
 
 from napari_her2._qt import numbers
+from napari_her2._qt.clicks import listen_to_mouse
 from napari_her2._qt.texts import ui
 from napari_her2.geometry import world_yx_to_xy
 
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
     from napari_her2._qt.session import Session
 
 __all__ = ["MapPicker"]
-
-_STILL_PX = 4
-"""A click that moved less than this is no drag."""
 
 
 class MapPicker(QObject):
@@ -40,10 +36,7 @@ class MapPicker(QObject):
         self._controller = controller
         viewer = session.viewer
         if viewer is not None:
-            # The viewer keeps callbacks strongly; they must not keep the session.
-            me = weakref.ref(self)
-            viewer.mouse_move_callbacks.append(lambda _v, e: _call(me, "_on_move", e))
-            viewer.mouse_drag_callbacks.append(lambda _v, e: _drag(me, e))
+            listen_to_mouse(viewer, self, "_on_move", "pick")
 
     def pick_under_cursor(self) -> None:
         """Pick the tile under the cursor (J)."""
@@ -103,26 +96,3 @@ def _slide_line(entry: OpenSlide, x: float, y: float) -> str:
     )
     power = entry.slide.info.objective_power
     return f"{text} · {ui('hover_power', power=f'{power:g}')}" if power else text
-
-
-def _call(me: weakref.ref[MapPicker], name: str, *args: Any) -> None:
-    picker = me()
-    if picker is not None:
-        getattr(picker, name)(*args)
-
-
-def _drag(me: weakref.ref[MapPicker], event: Any) -> Iterator[None]:
-    start = tuple(event.pos) if getattr(event, "pos", None) is not None else None
-    place = tuple(event.position)
-    button = getattr(event, "button", 1)
-    yield
-    moved = False
-    while event.type == "mouse_move":
-        now = getattr(event, "pos", None)
-        if start is not None and now is not None:
-            moved |= max(abs(now[0] - start[0]), abs(now[1] - start[1])) > _STILL_PX
-        else:
-            moved = True
-        yield
-    if not moved and button == 1:
-        _call(me, "pick", place)

@@ -125,24 +125,6 @@ class ScoreController(RunController):
 
         self._begin(ui("opening"), stream)
 
-    @property
-    def can_repeat(self) -> bool:
-        """Whether a form was run before."""
-        return self._form is not None
-
-    def again(self, *, resume: bool = True, **changes: Any) -> None:
-        """Run the last form once more.
-
-        Parameters
-        ----------
-        resume : bool
-            False starts over.
-        **changes : object
-            Fields of the form that are different now.
-        """
-        if self._form is not None:
-            self.start(replace(self._form, resume=resume, **changes))
-
     def _begin(self, text: str, stream: MakeStream) -> None:
         self._live = None
         self._launch(StripView(StripState.STARTING, text), stream)

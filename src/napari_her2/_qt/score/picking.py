@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
 from typing import Any, Protocol
 
 from qtpy.QtCore import QObject
 
-__all__ = ["CellPicker", "Pickable"]
+from napari_her2._qt.clicks import listen_to_mouse
 
-_STILL_PX = 4
-"""A click that moved less than this is no drag."""
+__all__ = ["CellPicker", "Pickable"]
 
 
 class Pickable(Protocol):
@@ -43,10 +41,7 @@ class CellPicker(QObject):
     def __init__(self, viewer: Any, cells: Pickable, parent: QObject) -> None:
         super().__init__(parent)
         self._cells = weakref.ref(cells)
-        # The viewer keeps callbacks strongly; they must not keep the session.
-        me = weakref.ref(self)
-        viewer.mouse_move_callbacks.append(lambda _v, e: _call(me, "_on_move", e))
-        viewer.mouse_drag_callbacks.append(lambda _v, e: _drag(me, e))
+        listen_to_mouse(viewer, self, "_on_move", "_on_clicked")
 
     def _on_move(self, event: Any) -> None:
         cells = self._cells()
@@ -60,26 +55,3 @@ class CellPicker(QObject):
         cells = self._cells()
         if cells is not None:
             cells.pick_at(place_yx)
-
-
-def _call(me: weakref.ref[CellPicker], name: str, *args: Any) -> None:
-    picker = me()
-    if picker is not None:
-        getattr(picker, name)(*args)
-
-
-def _drag(me: weakref.ref[CellPicker], event: Any) -> Iterator[None]:
-    start = tuple(event.pos) if getattr(event, "pos", None) is not None else None
-    place = tuple(event.position)
-    button = getattr(event, "button", 1)
-    yield
-    moved = False
-    while event.type == "mouse_move":
-        now = getattr(event, "pos", None)
-        if start is None or now is None:
-            moved = True
-        else:
-            moved |= max(abs(now[0] - start[0]), abs(now[1] - start[1])) > _STILL_PX
-        yield
-    if not moved and button == 1:
-        _call(me, "_on_clicked", place)
