@@ -29,5 +29,23 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
     "no_examples": (
         "Class {name} has no labels: draw at least one region of it or switch the class off."
     ),
+    "bad_checkpoint": (
+        "The checkpoint {name} can't be read ({reason}): training starts from the beginning."
+    ),
     "tile_test": "Tiles of one slide are in both sets: figures are optimistic.",
+    # evaluation
+    "nothing_to_test": "There is nothing to test on: the test set holds no labelled example.",
+    "bad_probabilities": "{n} predictions hold no usable probability: no figure can be given.",
+    "intervals_by_item": (
+        "Which slide each example comes from is not known: intervals are drawn over single "
+        "examples and are too narrow where neighbours look alike."
+    ),
+    "intervals_few_slides": (
+        "The test holds {n} slides, fewer than 5: intervals are drawn over single examples and "
+        "are too narrow, because examples of one slide look alike."
+    ),
+    "one_test_slide": (
+        "The test holds one slide: intervals are drawn over single examples of it and say nothing "
+        "about other slides."
+    ),
 }
