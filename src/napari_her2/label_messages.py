@@ -58,6 +58,72 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
     "no_examples": (
         "Class {name} has no labels: draw at least one region of it or switch the class off."
     ),
+    "loss_lost": (
+        "The loss of epoch {epoch} is no number any more: the weights so far are kept; try without "
+        "mixed precision, or look for odd labels."
+    ),
+    "one_class": "There are labels of one class only: a model needs at least two to tell apart.",
+    "no_test": "No item is kept apart for a test, so only training figures are shown.",
+    "other_classes": (
+        "{recipe} can't learn the class {name}: its classes are those of the paper; choose another "
+        "recipe."
+    ),
+    "no_features": (
+        "The label set {name} holds no measurements of its cells: make it again, or choose the "
+        "network without the membrane."
+    ),
+    "no_stain_crops": (
+        "The label set {name} holds no crops of the two stains: make it again from its slides."
+    ),
+    "wrong_kind": (
+        "The label set {name} holds {found}, and {recipe} learns from {needed}: choose another "
+        "recipe or label set."
+    ),
+    "other_training": (
+        "{name} holds an unfinished training with other labels or settings: choose another folder, "
+        "or start over with --no-resume."
+    ),
+    "model_folder_taken": (
+        "{name} holds another model already: choose another folder, or replace it with --no-resume."
+    ),
+    "train_cancelled": "Cancelled: the best weights so far (epoch {epoch}) are kept.",
+    "train_cancelled_early": (
+        "Cancelled before the first epoch was done: no model was made; the same command goes on "
+        "from the last checkpoint."
+    ),
+    "train_paused": "Paused at epoch {epoch}: Resume goes on from there.",
+    "train_stopped_early": (
+        "Stopped at epoch {epoch} of {epochs}, because the tuning figure no longer grew; the "
+        "weights of epoch {best} are kept."
+    ),
+    "train_time_up": (
+        "Stopped at epoch {epoch} of {epochs}, because the time given was over; the weights of "
+        "epoch {best} are kept."
+    ),
+    "train_died": (
+        "Training stopped at epoch {epoch} ({reason}): the same request goes on from the last "
+        "checkpoint."
+    ),
+    "train_mem": (
+        "Not enough memory to train {recipe} here: close other programs, or choose a smaller width."
+    ),
+    "bad_start": "{name} can't be started from ({reason}).",
+    "start_pickle": (
+        "{name} is a pickle, which can run program code when it is read: convert it to safetensors "
+        "first, in Python with safetensors.torch.save_file(state_dict, 'weights.safetensors')."
+    ),
+    "start_offline": (
+        "{name} would be fetched from the network, and downloading is off: allow it with "
+        "--download and give its SHA-256, or download the file yourself and name that."
+    ),
+    "start_no_hash": "{name} is an address without a SHA-256: give --start-sha256 too.",
+    "few_folds": ("{n} slides with a status are too few for 10 folds: {folds} folds were taken."),
+    "stage2_one_status": (
+        "Stage 2 needs slides of both statuses, positive and negative, that could be assessed: "
+        "{positive} positive and {negative} negative were found."
+    ),
+    "bad_slide_table": "{name} is not a table of slides and their status ({reason}).",
+    "no_scores": "{name} holds no tile scores of {model} ({reason}).",
     "bad_checkpoint": (
         "The checkpoint {name} can't be read ({reason}): training starts from the beginning."
     ),
