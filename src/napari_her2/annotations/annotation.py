@@ -23,6 +23,10 @@ AREAS: Final = ("Polygon", "MultiPolygon")
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
+def _nothing() -> Mapping[str, Any]:
+    return _NOTHING
+
+
 def new_id() -> str:
     """A fresh id: a UUID, as QuPath writes them."""
     return str(uuid.uuid4())
@@ -81,9 +85,9 @@ class Annotation:
     colour: tuple[int, int, int] | None = None
     class_colour: tuple[int, int, int] | None = None
     nucleus: BaseGeometry | None = None
-    measurements: Mapping[str, float] = field(default=_NOTHING)
+    measurements: Mapping[str, float] = field(default_factory=_nothing)
     propagated_from: str | None = None
-    properties: Mapping[str, Any] = field(default=_NOTHING)
+    properties: Mapping[str, Any] = field(default_factory=_nothing)
 
     def __post_init__(self) -> None:
         if self.geometry.is_empty:
