@@ -139,6 +139,7 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
         "The test holds {n} slides, fewer than 5: intervals are drawn over single examples and "
         "are too narrow, because examples of one slide look alike."
     ),
+    "bad_predictions": "{name} is not a table of predictions ({reason}).",
     "one_group": (
         "Cross-validation needs labels from two slides (or tiles) at least: these all come from "
         "one."
