@@ -1,0 +1,256 @@
+"""What every importer does with shapes: check them, repair or leave out, count what was done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from napari_her2.annotations.annotation import new_id
+from napari_her2.annotations.formats.limits import FURTHEST_PX, MAX_OBJECTS, MAX_POINTS
+from napari_her2.annotations.formats.outcome import Skipped
+from napari_her2.annotations.schema import ClassSchema
+from napari_her2.errors import BadAnnotationsError
+from napari_her2.messages import tr
+
+__all__ = ["Crossing", "Intake", "repaired"]
+
+Crossing = Literal["repair", "keep"]
+"""What to do with an outline that crosses itself."""
+
+_POLYGON, _MULTIPOLYGON, _COLLECTION = 3, 6, 7
+
+
+class Intake:
+    """Collects what is left out, repaired or odd while one file is read.
+
+    Parameters
+    ----------
+    path : Path
+        The file; named in sentences.
+    kind : str
+        Format, for people.
+    slide_size : (int, int), optional
+        Width and height of the slide it shall lie on; some formats need it.
+    mpp : (float, float), optional
+        Micrometres per pixel of that slide.
+    schema : ClassSchema, optional
+        Turns QuPath's names of classes into ours.
+    on_crossing : {"repair", "keep"}
+        What to do with outlines that cross themselves.
+
+    Attributes
+    ----------
+    stated_size, stated_mpp
+        What the file itself says; set by its reader.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        kind: str,
+        *,
+        slide_size: tuple[int, int] | None = None,
+        mpp: tuple[float, float] | None = None,
+        schema: ClassSchema | None = None,
+        on_crossing: Crossing = "repair",
+    ) -> None:
+        self.path = path
+        self.kind = kind
+        self.slide_size = slide_size
+        self.mpp = mpp
+        self.on_crossing = on_crossing
+        self.stated_size: tuple[int, int] | None = None
+        self.stated_mpp: tuple[float, float] | None = None
+        self.repaired = 0
+        self._left_out: Counter[str] = Counter()
+        self._notes: dict[str, dict[str, Any]] = {}
+        self._ids: set[str] = set()
+        self._names: dict[str | None, str] = {
+            c.qupath_name: c.name for c in (schema.classes if schema else ()) if c.qupath_name
+        }
+        self._points = 0
+
+    # what is told -----------------------------------------------------------------------
+
+    def skip(self, reason: str, n: int = 1) -> None:
+        """Count something that is left out; ``reason`` is a message id."""
+        self._left_out[reason] += n
+
+    def note(self, message: str, **slots: Any) -> None:
+        """Say something about the whole file; a slot ``n`` adds up."""
+        if message in self._notes and "n" in slots:
+            slots["n"] += self._notes[message]["n"]
+        self._notes[message] = slots
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """What was left out, most first."""
+        return tuple(Skipped(tr(r), n, r) for r, n in self._left_out.most_common())
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what was changed."""
+        return tuple(tr(m, **s) for m, s in self._notes.items())
+
+    def refuse(self, reason: str) -> BadAnnotationsError:
+        """The error for a file of which nothing can be read."""
+        return BadAnnotationsError(
+            "bad_annotations", name=self.path.name, kind=self.kind, reason=reason
+        )
+
+    # names ------------------------------------------------------------------------------
+
+    def class_name(self, name: str | None) -> str | None:
+        """Our name of a class; one that the schema does not know stays as it is."""
+        return self._names.get(name) or name or None
+
+    def own_id(self, given: object) -> str:
+        """The id a file gives, if nothing else in it has the same; a new one otherwise."""
+        if isinstance(given, str) and given:
+            if given not in self._ids:
+                self._ids.add(given)
+                return given
+            self.note("note_same_id", n=1)
+        made = new_id()
+        self._ids.add(made)
+        return made
+
+    # shapes -----------------------------------------------------------------------------
+
+    def settle(self, shapes: Sequence[BaseGeometry | str | None]) -> list[BaseGeometry | None]:
+        """Check shapes: each comes back fit to keep, or as None and counted.
+
+        Parameters
+        ----------
+        shapes : sequence of shapely geometry, str or None
+            In level-0 pixels. A message id says why there is none; None stands for "no shape".
+
+        Returns
+        -------
+        list of shapely geometry or None
+            As many, in the same order. GeometryCollections of one kind of shape become a Multi...;
+            mixed ones stay and are split by :meth:`parts`.
+        """
+        if len(shapes) > MAX_OBJECTS:
+            raise BadAnnotationsError(
+                "annotations_too_large", name=self.path.name, limit=f"{MAX_OBJECTS:,} objects"
+            )
+        for shape in shapes:
+            if not isinstance(shape, BaseGeometry):
+                self.skip(shape or "skip_no_shape")
+        geometries = np.array(
+            [s if isinstance(s, BaseGeometry) else None for s in shapes], dtype=object
+        )
+        self._count_points(geometries)
+        self._drop(geometries, shapely.is_empty(geometries), "skip_no_shape")
+        self._drop(geometries, ~_all_points(geometries, np.isfinite), "skip_not_finite")
+        self._drop(geometries, ~_all_points(geometries, _near), "skip_far")
+        kind = shapely.get_type_id(geometries)
+        for i in np.flatnonzero(kind == _COLLECTION):
+            geometries[i] = _of_one_kind(geometries[i])
+        self._cross(geometries)
+        areas = np.isin(shapely.get_type_id(geometries), (_POLYGON, _MULTIPOLYGON))
+        self._drop(geometries, areas & ~(shapely.area(geometries) > 0), "skip_no_area")
+        return list(geometries)
+
+    def parts(self, shape: BaseGeometry) -> list[BaseGeometry]:
+        """The shape itself, or one of each kind where it mixes areas, lines and points."""
+        if shapely.get_type_id(shape) != _COLLECTION:
+            return [shape]
+        found = _by_kind(shape)
+        self.note("note_split", n=1, parts=len(found))
+        return found
+
+    def _count_points(self, geometries: NDArray[np.object_]) -> None:
+        self._points += int(shapely.get_num_coordinates(geometries).sum())
+        if self._points > MAX_POINTS:
+            raise BadAnnotationsError(
+                "annotations_too_large", name=self.path.name, limit=f"{MAX_POINTS:,} points"
+            )
+
+    def _drop(self, geometries: NDArray[np.object_], bad: NDArray[np.bool_], reason: str) -> None:
+        bad = bad & ~shapely.is_missing(geometries)
+        if bad.any():
+            geometries[bad] = None
+            self.skip(reason, int(bad.sum()))
+
+    def _cross(self, geometries: NDArray[np.object_]) -> None:
+        areas = np.isin(shapely.get_type_id(geometries), (_POLYGON, _MULTIPOLYGON))
+        crossing = np.flatnonzero(areas & ~shapely.is_valid(geometries))
+        if self.on_crossing == "keep":
+            if len(crossing):
+                self.note("note_crossing", n=len(crossing))
+            return
+        done = 0
+        for i in crossing:
+            whole = repaired(geometries[i])
+            if whole is not None:
+                done += 1
+            geometries[i] = whole if whole is not None else shapely.Polygon()
+        flat = shapely.is_empty(geometries)
+        self._drop(geometries, flat, "skip_no_area")
+        if done:
+            self.repaired += done
+            self.note("note_repaired", n=done)
+
+
+def repaired(geometry: BaseGeometry) -> BaseGeometry | None:
+    """A valid Polygon or MultiPolygon that covers what the outline goes around.
+
+    Both loops of an eight stay; where an outline runs over itself, it stays filled (GEOS's
+    ``structure`` method, which reads rings by their winding).
+
+    Returns
+    -------
+    shapely geometry or None
+        None if nothing with an area is left.
+    """
+    try:
+        valid = shapely.make_valid(geometry, method="structure", keep_collapsed=False)
+    except shapely.errors.ShapelyError:
+        return None
+    polygons = [p for p in shapely.get_parts(valid) if p.geom_type == "Polygon" and p.area > 0]
+    if not polygons:
+        return None
+    return polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
+
+
+def _near(coordinates: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.asarray(np.abs(coordinates) <= FURTHEST_PX)
+
+
+def _all_points(geometries: NDArray[np.object_], test: Any) -> NDArray[np.bool_]:
+    """For each geometry whether a test holds for both numbers of all its points."""
+    coordinates, of = shapely.get_coordinates(geometries, return_index=True)
+    good = np.ones(len(geometries), np.bool_)
+    good[of[~test(coordinates).all(1)]] = False
+    return good
+
+
+def _by_kind(shape: BaseGeometry) -> list[BaseGeometry]:
+    leaves = shapely.get_parts(shape).tolist()
+    while any(p.geom_type == "GeometryCollection" for p in leaves):
+        leaves = [q for p in leaves for q in shapely.get_parts(p).tolist()]
+    leaves = [q for p in leaves for q in shapely.get_parts(p).tolist() if not q.is_empty]
+    found: list[BaseGeometry] = []
+    for kinds, make in (
+        ((3,), shapely.MultiPolygon), ((1, 2), shapely.MultiLineString), ((0,), shapely.MultiPoint)
+    ):  # fmt: skip
+        same = [p for p in leaves if shapely.get_type_id(p) in kinds]
+        if same:
+            found.append(same[0] if len(same) == 1 else make(same))
+    return found
+
+
+def _of_one_kind(shape: BaseGeometry) -> BaseGeometry | None:
+    found = _by_kind(shape)
+    if not found:
+        return shapely.Polygon()
+    return found[0] if len(found) == 1 else shapely.GeometryCollection(found)

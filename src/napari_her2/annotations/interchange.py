@@ -1,0 +1,156 @@
+"""Annotations from and to the files of other tools."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from napari_her2.annotations.annotation import Annotation
+from napari_her2.annotations.formats.intake import Crossing, Intake
+from napari_her2.annotations.formats.limits import load_json, read_file
+from napari_her2.annotations.formats.outcome import Exported, Imported, Skipped, count_classes
+from napari_her2.annotations.formats.placing import check_place
+from napari_her2.annotations.formats.qupath import read_qupath
+from napari_her2.annotations.formats.qupath_writing import Dialect, write_qupath
+from napari_her2.annotations.formats.sniffing import kind_of_bytes, kind_of_json
+from napari_her2.annotations.schema import ClassSchema
+from napari_her2.errors import BadAnnotationsError, UsageError
+from napari_her2.results.atomic import write_stream
+
+__all__ = [
+    "TARGETS",
+    "Exported",
+    "Imported",
+    "Skipped",
+    "Target",
+    "read_annotations",
+    "write_annotations",
+]
+
+Target = Literal["geojson"]
+"""Formats that are written."""
+
+TARGETS: tuple[Target, ...] = get_args(Target)
+
+
+def read_annotations(
+    path: Path,
+    *,
+    slide_size: tuple[int, int] | None = None,
+    mpp: tuple[float, float] | None = None,
+    schema: ClassSchema | None = None,
+    on_crossing: Crossing = "repair",
+    any_slide: bool = False,
+) -> Imported:
+    """Read annotations, whatever tool wrote them; the format is told by the content.
+
+    What cannot be read is listed in the result, and the rest is imported.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    slide_size : (int, int), optional
+        Width and height of level 0 of the slide they shall lie on: annotations of another slide
+        are refused.
+    mpp : (float, float), optional
+        Micrometres per pixel of that slide.
+    schema : ClassSchema, optional
+        Turns QuPath's names of classes into ours; other names stay.
+    on_crossing : {"repair", "keep"}
+        What to do with outlines that cross themselves.
+    any_slide : bool
+        Import even what seems to belong to another slide.
+
+    Returns
+    -------
+    Imported
+        The annotations, in level-0 pixels.
+
+    Raises
+    ------
+    BadAnnotationsError
+        If the file is not there, is no annotation file, is too large, or belongs to another slide;
+        one sentence says so.
+    """
+    path = Path(path)
+    data = read_file(path)
+    intake = Intake(
+        path, "annotations", slide_size=slide_size, mpp=mpp, schema=schema, on_crossing=on_crossing
+    )
+    kind = kind_of_bytes(data)
+    if kind == "json":
+        annotations = _read_json(data, intake)
+    else:
+        reason = "it is empty" if not data.strip() else "nothing in it looks like annotations"
+        raise BadAnnotationsError("unknown_annotations", name=path.name, reason=reason)
+    check_place(annotations, intake, any_slide=any_slide)
+    return Imported(
+        tuple(annotations), intake.skipped, intake.repaired, intake.kind, intake.stated_size,
+        intake.stated_mpp, intake.notes,
+    )  # fmt: skip
+
+
+def _read_json(data: bytes, intake: Intake) -> list[Annotation]:
+    try:
+        document, whole, cut, utf8 = load_json(data)
+    except ValueError as e:
+        intake.kind = "JSON"
+        reason = f"it is damaged: {e}"
+        raise intake.refuse(reason) from None
+    if not whole:
+        intake.note("note_cut_off")
+    if cut:
+        intake.skip("skip_cut_off")
+    if not utf8:
+        intake.note("note_encoding")
+    readers = {"qupath": ("QuPath GeoJSON", read_qupath)}
+    intake.kind, read = readers[kind_of_json(document)]
+    return read(document, intake)
+
+
+def write_annotations(
+    path: Path,
+    annotations: Sequence[Annotation],
+    *,
+    to: Target = "geojson",
+    slide: Any = None,  # noqa: ARG001
+    schema: ClassSchema | None = None,
+    dialect: Dialect = "current",
+) -> Exported:
+    """Write annotations for another tool.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder; it is there in full or not at all.
+    annotations : sequence of Annotation
+        In level-0 pixels.
+    to : str
+        One of :data:`TARGETS`.
+    slide : Slide, optional
+        The slide they lie on; some formats need its size or its pixels.
+    schema : ClassSchema, optional
+        Order, colours and QuPath's names of the classes.
+    dialect : {"current", "old"}
+        Of QuPath's GeoJSON.
+
+    Returns
+    -------
+    Exported
+        How much was written, and what the format has no place for.
+
+    Raises
+    ------
+    UsageError
+        For an unknown format.
+    CannotWriteError, DiskFullError
+        What was there stays.
+    """
+    path = Path(path)
+    if to not in TARGETS:
+        detail = f"There is no format “{to}”: choose one of {', '.join(TARGETS)}."
+        raise UsageError("usage", detail=detail)
+    write_stream(path, lambda f: write_qupath(f, annotations, schema=schema, dialect=dialect))
+    return Exported(len(annotations), count_classes(list(annotations)), (), (path,))
