@@ -40,13 +40,20 @@ def tool(*command: str) -> int:
     return subprocess.run(command, cwd=REPO, check=False).returncode
 
 
-def pytest(name: str, python: str, folders: list[str], screen: bool) -> tuple[bool, str]:
-    """Run pytest, pass its output on, and give its closing line."""
+def pytest(
+    name: str, python: str, folders: list[str], *, screen: bool, side_by_side: bool
+) -> tuple[bool, str]:
+    """Run pytest, pass its output on, and give its closing line.
+
+    Side by side, two processes take whole files in turns; windows need the screen to themselves.
+    """
     present = [f for f in folders if any((REPO / f).rglob("test_*.py"))]
     if not present:
         return False, f"{name}: no tests found in {', '.join(folders)}"
     command = [python, "-m", "pytest", "-q", "--durations=10", "-p", "no:cacheprovider", *present]
     command.insert(3, "--color=no")
+    if side_by_side:
+        command[3:3] = ["-n", "2", "--dist", "loadfile"]
     if screen and shutil.which("xvfb-run"):
         command = [*SCREEN, *command]
     env = {**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -89,7 +96,7 @@ def unit() -> list[tuple[str, Callable[[], tuple[bool, str]]]]:
 
     def run() -> tuple[bool, str]:
         subprocess.run([PY, str(REPO / "scripts" / "noqt_env.py")], check=True)
-        return pytest("unit tests", str(NO_QT), ["tests/unit"], screen=False)
+        return pytest("unit tests", str(NO_QT), ["tests/unit"], screen=False, side_by_side=True)
 
     return [("unit tests, no Qt", run)]
 
@@ -97,13 +104,19 @@ def unit() -> list[tuple[str, Callable[[], tuple[bool, str]]]]:
 def gui() -> list[tuple[str, Callable[[], tuple[bool, str]]]]:
     """Everything else, on a virtual screen."""
 
-    def run() -> tuple[bool, str]:
-        folders = [f"tests/{f}" for f in ("qt", "viewer", "cli", "e2e", "real")]
+    def run(name: str, folders: list[str], *, side_by_side: bool) -> tuple[bool, str]:
         if sys.platform == "linux" and not (shutil.which("xvfb-run") or os.environ.get("DISPLAY")):
             return False, "xvfb-run is missing: apt-get install xvfb xauth"
-        return pytest("viewer and command-line tests", PY, folders, screen=True)
+        there = [f"tests/{f}" for f in folders]
+        return pytest(name, PY, there, screen=True, side_by_side=side_by_side)
 
-    return [("viewer and command-line tests", run)]
+    return [
+        ("docks and viewer", lambda: run("docks and viewer", ["qt", "viewer"], side_by_side=False)),
+        (
+            "command line and real data",
+            lambda: run("command line", ["cli", "e2e", "real"], side_by_side=True),
+        ),
+    ]
 
 
 def main() -> int:

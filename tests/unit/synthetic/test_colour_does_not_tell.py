@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+
 import cv2
 import numpy as np
 import pytest
@@ -36,24 +39,33 @@ def _form(tile: NDArray[np.uint8]) -> list[float]:
     return out
 
 
+Row = tuple[NDArray, list[float], list[int], int]
+
+
+def _scene(seed: int) -> list[Row]:
+    cv2.setNumThreads(1)
+    scene = HeScene(seed, 2200.0)
+    image, labels = scene.render(2.0), scene.label_map(32.0)
+    rows: list[Row] = []
+    for y in range(0, image.shape[0] - FIELD + 1, STRIDE):
+        for x in range(0, image.shape[1] - FIELD + 1, STRIDE):
+            middle = ((y + FIELD // 2) // 16, (x + FIELD // 2) // 16)
+            at = [int(labels[b][middle]) for b in BIOMARKERS]
+            if at[0] < 0:
+                continue
+            tile = image[y : y + FIELD, x : x + FIELD]
+            rows.append((tile.reshape(-1, 3).mean(0), _form(tile), at, seed))
+    return rows
+
+
 @pytest.fixture(scope="module")
-def tiles() -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    colour, form, label, group = [], [], [], []
-    for seed in range(700, 700 + SCENES):
-        scene = HeScene(seed, 2200.0)
-        image, labels = scene.render(2.0), scene.label_map(32.0)
-        for y in range(0, image.shape[0] - FIELD + 1, STRIDE):
-            for x in range(0, image.shape[1] - FIELD + 1, STRIDE):
-                middle = ((y + FIELD // 2) // 16, (x + FIELD // 2) // 16)
-                at = [int(labels[b][middle]) for b in BIOMARKERS]
-                if at[0] < 0:
-                    continue
-                tile = image[y : y + FIELD, x : x + FIELD]
-                colour.append(tile.reshape(-1, 3).mean(0))
-                form.append(_form(tile))
-                label.append(at)
-                group.append(seed)
-    return np.array(colour), np.array(form), np.array(label), np.array(group)
+def tiles() -> tuple[NDArray, ...]:
+    # Drawing the scenes takes over a minute: with both cores, half of it.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=spawn) as pool:
+        scenes = list(pool.map(_scene, range(700, 700 + SCENES), chunksize=3))
+    rows = [row for scene in scenes for row in scene]
+    return tuple(np.array(column) for column in zip(*rows, strict=True))
 
 
 def _auc(features: NDArray, positive: NDArray, group: NDArray) -> float:
