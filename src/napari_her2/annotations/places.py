@@ -61,13 +61,17 @@ class Places:
         assert self._tree is not None
         found = self._tree.query(shape, predicate="dwithin", distance=distance)
         # What was changed or removed since is another object under its id, or none.
-        hits = [a for a in (self._in_tree[i] for i in found.tolist()) if self._live.get(a.id) is a]
-        fresh = [a for a in self._fresh.values() if self._live.get(a.id) is a]
+        then = [self._in_tree[i] for i in found.tolist()]
+        hits = [a for a in then if self._is_live(a)]
+        fresh = [a for a in self._fresh.values() if self._is_live(a)]
         if fresh:
             close = shapely.dwithin(_array([a.geometry for a in fresh]), shape, distance)
             known = {a.id for a in hits}
             hits += [a for a, c in zip(fresh, close, strict=True) if c and a.id not in known]
         return hits
+
+    def _is_live(self, a: Annotation) -> bool:
+        return self._live.get(a.id) is a
 
     def _plant(self) -> None:
         self._in_tree = list(self._live.values())
