@@ -19,6 +19,35 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
     "recovered": (
         "{n} edits were recovered after the last session ended suddenly; the latest is from {time}."
     ),
+    "foreign_ann_name": (
+        "These annotations belong to the slide {theirs}, this one is {ours}: nothing was imported."
+    ),
+    "annotations_newer": (
+        "{name} was written by a newer version of this program: it is left as it is."
+    ),
+    "annotations_changed": (
+        "{name} were changed on the disk by another program: nothing was overwritten, and what is "
+        "here is kept in {path}."
+    ),
+    "annotations_not_kept": (
+        "{name} were changed on the disk by another program, and what is here could not be kept "
+        "beside them ({reason}): save it elsewhere."
+    ),
+    "annotations_damaged": (
+        "{name} is damaged and was left out: the annotations were put together from other files."
+    ),
+    "annotations_cut_off": (
+        "The end of the journal could not be read ({n} bytes): what was drawn last may be missing."
+    ),
+    "annotations_apart": (
+        "{n} edits in {name} do not follow from the others and were left out; the file is kept."
+    ),
+    "annotations_there": (
+        "The folder {path} holds annotations already: choose another one."
+    ),
+    "history_gone": (
+        "What was done before can't be undone any more: the journal that holds it can't be read."
+    ),
     "crosses_itself": "This outline crosses itself: [Repair] makes {n} parts.",
     # files of other tools: why something in them was left out, and what was changed
     "unknown_annotations": (
@@ -29,15 +58,6 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
         "{name} holds more than {limit}, which is too much to import at once: split the file."
     ),
     "annotations_need": "{name} cannot be imported without {what}: give {how} and try again.",
-    "skip_no_shape": "without a shape",
-    "skip_bad_shape": "shape that is not readable",
-    "skip_not_finite": "coordinates that are not finite numbers",
-    "skip_far": "coordinates beyond any slide",
-    "skip_few_points": "too few points for an outline",
-    "skip_no_area": "outline without area",
-    "skip_not_object": "entry that is no annotation",
-    "skip_cut_off": "cut off at the end of the file",
-    "skip_collection_members": "entries about the file as a whole",
     "note_cut_off": "The file ends too early or is damaged: what stands before was imported.",
     "note_repaired": "{n} outlines crossed themselves and were repaired.",
     "note_crossing": "{n} outlines cross themselves and were kept as they are.",
@@ -47,9 +67,61 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
     "note_same_id": "{n} objects had an id that another one has, and got a new one.",
     "note_tree": "{n} objects lay inside others; all are in one list now.",
     "note_split": "{n} objects of mixed shapes became {parts}.",
+    "note_splines": "{n} splines were taken by their control points.",
+    "note_flipped": (
+        "The file counts y from the lower edge: without the slide's height the objects are upside "
+        "down."
+    ),
     "note_encoding": "The text is not UTF-8: letters beyond ASCII may be wrong.",
     "note_mpp": "The file was drawn at {theirs} µm/px, this slide has {ours} µm/px.",
     # label sets
+    "bad_label_set": "{name} is not a label set that can be used ({reason}).",
+    "no_regions": (
+        "No region or point has a class of “{schema}”: draw some first, or choose another schema."
+    ),
+    "no_tiles": (
+        "No tile of {size} µm lies {share} % or more in a region of {name}: draw larger regions, "
+        "choose smaller tiles or a smaller share, or switch the class off."
+    ),
+    "too_few_classes": "A label set needs two classes or more: “{schema}” has fewer switched on.",
+    "schema_lacks": "“{schema}” has no class {name}: choose another schema or another biomarker.",
+    "other_base": (
+        "Labels can't be added to {name}: it has other classes, another stain or other tiles."
+    ),
+    "foreign_run": (
+        "The corrections in {name} belong to another slide: they were not taken as labels."
+    ),
+    "no_patients": (
+        "To test by patient, the patient of every slide must be known; it is not for {names}."
+    ),
+    "label_cancelled": "Cancelled: no label set was written.",
+    "label_inside": "{value} is no share of a tile: give a number above 0, up to 1.",
+    "label_other": "{value} is no share of a tile: give a number from 0 to 1.",
+    "label_cap": "{value} is no number of labels: give 1 or more.",
+    "label_shares": (
+        "{tune} to tune on and {test} to test on leave nothing to learn from: together they must "
+        "stay below 1."
+    ),
+    "label_conflicts": (
+        "{n} {what} are claimed by annotations of different classes: they are listed and left out."
+    ),
+    "label_unreadable": "{n} parts of the regions could not be read: nothing was drawn there.",
+    "unknown_classes": (
+        "{n} annotations have a class that the schema has not ({names}): they label nothing."
+    ),
+    "few_examples": "Few labels: {names}. What is learnt and measured of these says little.",
+    "unbalanced": (
+        "{most} has {times} times as many labels as {least}: set a limit per class to even it out."
+    ),
+    "same_patient": "Slides of one patient are in both sets: figures are optimistic.",
+    "one_block": (
+        "All labels come from sections of one block: without a second block there is no honest "
+        "test, so only training figures are shown."
+    ),
+    "one_patient": (
+        "All labels come from one patient: without a second patient there is no honest test, so "
+        "only training figures are shown."
+    ),
     # training
     "one_slide": (
         "All labels come from one slide: without a second slide there is no honest test, so only "
@@ -58,6 +130,11 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
     "no_examples": (
         "Class {name} has no labels: draw at least one region of it or switch the class off."
     ),
+    "svm_classes": (
+        "A linear SVM of one class against the rest needs three classes: choose the network or the "
+        "forest."
+    ),
+    "unknown_recipe": "There is no recipe called {name}.",
     "loss_lost": (
         "The loss of epoch {epoch} is no number any more: the weights so far are kept; try without "
         "mixed precision, or look for odd labels."
@@ -140,6 +217,22 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
         "are too narrow, because examples of one slide look alike."
     ),
     "bad_predictions": "{name} is not a table of predictions ({reason}).",
+    "no_model_named": "Say which model is to be tested: give its id or its folder.",
+    "no_labels_named": "A cross-validation needs a label set: give its folder with --data.",
+    "no_tuning": "There is no tuning part to fit a temperature on: leave --temperature out.",
+    "class_not_known": (
+        "{model} does not know the class {name} of these labels: it tells {available} apart."
+    ),
+    "other_kind": "{model} is made for {made_for} and these labels are of {given}.",
+    "other_tiles": "{model} looks at tiles of {needed} and these labels hold {given}.",
+    "other_stain": "{name} holds labels on {stain}, but {model} is made for {needed}.",
+    "own_labels": (
+        "{model} was made with these labels: figures of all but its own test part are optimistic."
+    ),
+    "patient_not_known": (
+        "Not every slide of these labels has a patient: test by slide, or name the patients when "
+        "the label set is made."
+    ),
     "one_group": (
         "Cross-validation needs labels from two slides (or tiles) at least: these all come from "
         "one."
