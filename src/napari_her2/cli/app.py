@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, str]] = {
     "cells": "cells:cells_command",
     "demo": "demo:demo",
     "doctor": "doctor:doctor",
+    "evaluate": "evaluate:evaluate_command",
     "info": "info:info",
     "models": "models:models",
     "open": "viewer:open_command",
@@ -30,6 +31,7 @@ COMMANDS: Final[dict[str, str]] = {
     "selfcheck": "selfcheck:selfcheck",
     "synth": "synth:synth",
     "tissue": "tissue:tissue",
+    "train": "train:train",
 }
 """Command name -> ``module:attribute`` below :mod:`napari_her2.cli`."""
 

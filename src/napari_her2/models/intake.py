@@ -22,7 +22,7 @@ from napari_her2.errors import BadModelError, CannotWriteError, UsageError
 from napari_her2.models.wsinfer import CONFIG, SCRIPT
 from napari_her2.settings import LOGGER
 
-__all__ = ["Fetch", "HubSpec", "collect", "collect_from_hub", "parse_hub"]
+__all__ = ["Fetch", "HubSpec", "collect", "collect_from_hub", "fetch_url", "parse_hub"]
 
 CARD: Final = "card.json"
 WEIGHTS: Final = "weights.safetensors"
@@ -203,7 +203,7 @@ def collect_from_hub(spec: HubSpec, target: Path, *, fetch: Fetch | None = None)
     BadModelError
         If a file can't be fetched.
     """
-    get = fetch or _fetch
+    get = fetch or fetch_url
     LOGGER.info("fetching a model at a pinned revision")
     try:
         try:
@@ -226,7 +226,14 @@ def _save(folder: Path, name: str, data: bytes) -> None:
         f.write(data)
 
 
-def _fetch(url: str, limit: int) -> bytes:
+def fetch_url(url: str, limit: int) -> bytes:
+    """Get a URL, at most so many bytes, unless the environment forbids the network.
+
+    Raises
+    ------
+    OSError
+        If it can't be had, or is larger.
+    """
     if os.environ.get("HF_HUB_OFFLINE", "0") not in {"", "0"}:
         msg = "HF_HUB_OFFLINE is set"
         raise OSError(msg)
