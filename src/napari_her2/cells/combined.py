@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_her2.cells.detection_settings import DetectionSettings
-from napari_her2.types import RgbImage
 
 __all__ = ["NEUTRAL", "Combined", "combined_image"]
 
@@ -20,7 +19,7 @@ NEUTRAL: Final = 96
 
 class _Window(Protocol):
     @property
-    def rgb(self) -> RgbImage: ...
+    def channels(self) -> tuple[NDArray[np.uint8], ...]: ...
     @property
     def mpp_x(self) -> float: ...
     @property
@@ -71,7 +70,7 @@ def combined_image(
             part = np.maximum(part - settings.spared_od, 0)
         part *= settings.grey_per_od
         table = np.rint(np.minimum(part, 255)).astype(np.uint8)
-        plane = np.asarray(cv2.LUT(cv2.extractChannel(window.rgb, channel), table[None]), np.uint8)
+        plane = np.asarray(cv2.LUT(window.channels[channel], table[None]), np.uint8)
         if mixed is None:
             mixed = plane
         else:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_her2.cells.classes import CellMode
 from napari_her2.cells.combined import NEUTRAL, combined_image
 from napari_her2.cells.detection_settings import SETTINGS, DetectionSettings
-from napari_her2.cells.flooding import Landscape, flood_clumps
+from napari_her2.cells.flooding import Landscape, flood_clumps, mask_pixels
 from napari_her2.cells.interiors import add_brown_objects
 from napari_her2.cells.markers import find_markers, strict_heights
 from napari_her2.types import RgbImage
@@ -29,6 +29,8 @@ LEVELS_PER_STEP: Final = 128
 class _Window(Protocol):
     @property
     def rgb(self) -> RgbImage: ...
+    @property
+    def channels(self) -> tuple[NDArray[np.uint8], ...]: ...
     @property
     def mpp_x(self) -> float: ...
     @property
@@ -146,36 +148,29 @@ def find_nuclei(window: _Window, calibration: _Constants) -> FoundNuclei:
         mask: water does not cross from one to another.
     """
     land = landscape(window, calibration)
-    w = land.mask.shape[1]
-    pieces, joined, boxes, centroids = cv2.connectedComponentsWithStats(
-        land.mask, connectivity=4, ltype=cv2.CV_32S
-    )
-    components, stats = np.asarray(joined, np.int32), np.asarray(boxes, np.int32)
+    pieces, joined = cv2.connectedComponents(land.mask, connectivity=4, ltype=cv2.CV_32S)
+    components = np.asarray(joined, np.int32)
+    pixels = mask_pixels(land.mask)
+    piece = components.ravel()[pixels.flat]
     n = len(land.markers)
     owner = components.ravel()[land.markers]
     per = np.bincount(owner, minlength=pieces)
-    alone = per[owner] == 1
-    area = np.zeros(n, np.int64)
-    centres = np.zeros((n, 2))
-    area[alone] = stats[owner[alone], cv2.CC_STAT_AREA]
-    centres[alone] = centroids[owner[alone]][:, ::-1]
-    flooded = None if alone.all() else flood_clumps(land, components, stats, per > 1)
-    if flooded is not None:
-        flat, values = flooded
-        rows, columns = np.divmod(flat, np.int32(w))
-        count = np.bincount(values, minlength=n)
-        area += count
-        count = np.maximum(count, 1)
-        together = np.stack(
-            [np.bincount(values, rows, n) / count, np.bincount(values, columns, n) / count], axis=1
-        )
-        centres[~alone] = together[~alone]
+    alone = np.flatnonzero(per[owner] == 1)
+    # What no marker lies in counts as the n-th.
+    marker_of = np.full(pieces, n, np.intp)
+    marker_of[owner[alone]] = alone
+    which = marker_of[piece]
+    if len(alone) < n:
+        clump = per > 1
+        together = np.flatnonzero(clump[piece])
+        which[together] = flood_clumps(land, pixels.take(together), piece[together], owner, clump)
+    area = np.bincount(which, minlength=n + 1)[:n]
+    # Sums of whole numbers: exact, in whatever order.
+    sums = (np.bincount(which, v, n + 1)[:n] for v in (pixels.rows, pixels.columns))
+    centres = np.stack([total / np.maximum(area, 1) for total in sums], axis=1)
     keep = area >= max(1.0, land.least_px)
-    number = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
-    of_piece = np.zeros(pieces, np.int32)
-    of_piece[owner[alone]] = number[alone]
-    labels = of_piece[components]
-    if flooded is not None:
-        labels.ravel()[flooded[0]] = number[flooded[1]]
-    markers = np.stack(np.divmod(land.markers, w), axis=1)
+    number = np.append(np.where(keep, np.cumsum(keep), 0), 0).astype(np.int32)
+    labels = np.zeros(land.mask.shape, np.int32)
+    labels.ravel()[pixels.flat] = number[which]
+    markers = np.stack(np.divmod(land.markers, land.mask.shape[1]), axis=1)
     return FoundNuclei(labels, centres[keep], area[keep], markers[keep])

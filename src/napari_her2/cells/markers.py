@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import cv2
@@ -33,12 +34,17 @@ def strict_heights(levels: NDArray[np.uint16], x: int, y: int) -> NDArray[np.flo
         ``256 * levels`` plus a number below 256, each once in any 16 x 16 pixels: exact, since
         below 2**24.
     """
-    h, w = levels.shape
-    rows, columns = (np.arange(h) + y) % PERIOD, (np.arange(w) + x) % PERIOD
-    place = _ORDER[np.ix_(rows[:PERIOD], columns[:PERIOD])].astype(np.uint16)
-    place = np.tile(place, (-(-h // PERIOD), -(-w // PERIOD)))[:h, :w]
-    place = np.ascontiguousarray(place)
+    place = _places(*levels.shape, x % PERIOD, y % PERIOD)
     return np.asarray(cv2.addWeighted(levels, 256, place, 1, 0, dtype=cv2.CV_32F), np.float32)
+
+
+# Most windows of a slide have one size and begin at one place of the lattice.
+@lru_cache(maxsize=2)
+def _places(h: int, w: int, x: int, y: int) -> NDArray[np.uint16]:
+    rows, columns = (np.arange(PERIOD) + y) % PERIOD, (np.arange(PERIOD) + x) % PERIOD
+    place = _ORDER[np.ix_(rows, columns)].astype(np.uint16)
+    place = np.tile(place, (-(-h // PERIOD), -(-w // PERIOD)))[:h, :w]
+    return np.ascontiguousarray(place)
 
 
 def find_markers(

@@ -44,13 +44,14 @@ def colour_and_texture(
         ``nucleus_haematoxylin``, ``nucleus_haematoxylin_sd``, ``nucleus_dab``, ``nucleus_dab_sd``
         (optical density) and ``nucleus_gradient`` (optical density per µm), shape (n,) each.
     """
-    inside = np.flatnonzero(labels)
-    which = labels.ravel()[inside]
+    inside = np.flatnonzero(labels != 0)
+    # Wide numbers once: each of the sums below would otherwise convert them anew.
+    which = labels.ravel()[inside].astype(np.intp)
     pixels = np.maximum(np.bincount(which, minlength=n + 1)[1 : n + 1], 1)
 
     def mean(values: NDArray[Any]) -> NDArray[np.float64]:
-        total = np.bincount(which, weights=values, minlength=n + 1)[1 : n + 1]
-        return np.asarray(total / pixels)
+        total = np.bincount(which, weights=values.astype(np.float64), minlength=n + 1)
+        return np.asarray(total[1 : n + 1] / pixels)
 
     out: dict[str, Floats] = {}
     for name, plane in (("haematoxylin", planes.haematoxylin), ("dab", planes.second)):
@@ -61,10 +62,10 @@ def colour_and_texture(
         out[f"nucleus_{name}_sd"] = spread.astype(np.float32)
     blue = np.ascontiguousarray(planes.haematoxylin, np.float32)
     # Sobel's weights add up to 8 pixels of distance.
-    dx = cv2.Sobel(blue, cv2.CV_32F, 1, 0, scale=1 / 8)
-    dy = cv2.Sobel(blue, cv2.CV_32F, 0, 1, scale=1 / 8)
-    steep = cv2.magnitude(dx, dy).ravel()[inside]
-    out["nucleus_gradient"] = (mean(steep) / mpp).astype(np.float32)
+    slopes = (cv2.Sobel(blue, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
+    dx, dy = (slope.ravel()[inside] for slope in slopes)
+    # Not cv2.magnitude, whose last bits depend on where an array lies in memory.
+    out["nucleus_gradient"] = (mean(np.sqrt(dx * dx + dy * dy)) / mpp).astype(np.float32)
     return out
 
 

@@ -20,8 +20,6 @@ UNITS_PER_OD: Final = 2000
 depend on where a pixel lies in an array, as sums of floats do in their last bits: a pixel has the
 same value in each window that shows it."""
 
-_Int16 = NDArray[np.int16]
-
 
 class _Colours(Protocol):
     """The part of a calibration that colours depend on."""
@@ -75,6 +73,11 @@ class StainPlanes:
     reason: str | None = None
 
     @cached_property
+    def channels(self) -> tuple[NDArray[np.uint8], ...]:
+        """Red, green and blue, (height, width) each: taken apart once for all that look."""
+        return tuple(np.asarray(plane, np.uint8) for plane in cv2.split(self.rgb))
+
+    @cached_property
     def haematoxylin(self) -> NDArray[np.float32]:
         """Optical density (base 10) along the haematoxylin vector, (height, width); may be < 0."""
         return self._amount(0)
@@ -92,11 +95,13 @@ class StainPlanes:
     def _amount(self, stain: int) -> NDArray[np.float32]:
         """Ruifrok and Johnston (2001) by three table look-ups."""
         weights = np.linalg.inv(np.array(self.matrix))[:, stain]
-        total: _Int16 = np.zeros(self.shape, np.int16)
-        for channel, (glass, weight) in enumerate(zip(self.background, weights, strict=True)):
+        parts = []
+        for plane, glass, weight in zip(self.channels, self.background, weights, strict=True):
             density = np.log10(max(glass, 1.0) / np.maximum(np.arange(256), 1))
             table = np.rint(np.clip(density * weight * UNITS_PER_OD, -10_000, 10_000))
-            part = cv2.LUT(cv2.extractChannel(self.rgb, channel), table.astype(np.int16)[None])
+            parts.append(cv2.LUT(plane, table.astype(np.int16)[None]))
+        total, *rest = parts
+        for part in rest:
             cv2.add(total, part, dst=total)
         return np.multiply(total, np.float32(1 / UNITS_PER_OD), dtype=np.float32)
 
