@@ -42,9 +42,9 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
     "annotations_apart": (
         "{n} edits in {name} do not follow from the others and were left out; the file is kept."
     ),
-    "annotations_there": (
-        "The folder {path} holds annotations already: choose another one."
-    ),
+    "annotations_there": ("The folder {path} holds annotations already: choose another one."),
+    "annotations_closed": "{name} were closed here: open the slide again to change them.",
+    "discard_recovered": "Discard recovered edits",
     "history_gone": (
         "What was done before can't be undone any more: the journal that holds it can't be read."
     ),

@@ -18,7 +18,7 @@ _AT_ONCE: Final = 4_000
 
 
 class BadShapeError(ValueError):
-    """Not a shape; the text is a message id."""
+    """Not a shape; the text is a key of ``REASONS``."""
 
 
 def build_shapes(geometries: Sequence[Any], tally: Counter[str]) -> list[BaseGeometry | str | None]:
@@ -35,8 +35,8 @@ def build_shapes(geometries: Sequence[Any], tally: Counter[str]) -> list[BaseGeo
     Returns
     -------
     list of shapely geometry, str or None
-        As many, in the same order: the shape (two coordinates, finite), the message id of what is
-        wrong with it, or None where there is none. Open rings are closed.
+        As many, in the same order: the shape (two coordinates, finite), what is wrong with it
+        (a key of ``REASONS``), or None where there is none. Open rings are closed.
     """
     made: list[BaseGeometry | str | None] = [None] * len(geometries)
     simple = [
@@ -84,7 +84,7 @@ def _polygons(rings: list[list[list[float]]]) -> tuple[list[BaseGeometry], int]:
 
 def _one(geometry: Any, seen: set[str]) -> BaseGeometry | None:
     if not isinstance(geometry, dict):
-        raise BadShapeError("skip_bad_shape")
+        raise BadShapeError("bad_shape")
     kind, coordinates = geometry.get("type"), geometry.get("coordinates")
     if kind == "GeometryCollection":
         found = [_one(g, seen) for g in _list(geometry.get("geometries"))]
@@ -92,20 +92,20 @@ def _one(geometry: Any, seen: set[str]) -> BaseGeometry | None:
         return shapely.GeometryCollection(shapes) if shapes else None
     make = _MAKERS.get(kind) if isinstance(kind, str) else None
     if make is None or not isinstance(coordinates, list):
-        raise BadShapeError("skip_bad_shape")
+        raise BadShapeError("bad_shape")
     return make(coordinates, seen) if coordinates else None
 
 
 def _list(value: Any) -> list[Any]:
     if not isinstance(value, list):
-        raise BadShapeError("skip_bad_shape")
+        raise BadShapeError("bad_shape")
     return value
 
 
 def _line(coordinates: Any, seen: set[str]) -> BaseGeometry:
     points = _points(coordinates, seen)
     if len(points) < 2:
-        raise BadShapeError("skip_few_points")
+        raise BadShapeError("few_points")
     return shapely.LineString(points)
 
 
@@ -117,11 +117,11 @@ def _polygon(coordinates: Any, seen: set[str]) -> BaseGeometry:
             seen.add("note_closed")
         if len(np.unique(points, axis=0)) < 3:
             if not rings:
-                raise BadShapeError("skip_few_points")
+                raise BadShapeError("few_points")
             continue
         rings.append(points)
     if not rings:
-        raise BadShapeError("skip_few_points")
+        raise BadShapeError("few_points")
     return shapely.Polygon(rings[0], rings[1:])
 
 
@@ -132,13 +132,13 @@ def _points(coordinates: Any, seen: set[str]) -> NDArray[np.float64]:
             seen.add("note_depth")
         points = np.asarray([[p[0], p[1]] for p in coordinates], np.float64)
     except (TypeError, OverflowError, KeyError, IndexError):
-        raise BadShapeError("skip_bad_shape") from None
+        raise BadShapeError("bad_shape") from None
     except ValueError as e:
-        raise BadShapeError("skip_bad_shape") from e
+        raise BadShapeError("bad_shape") from e
     if points.ndim != 2 or not len(points):
-        raise BadShapeError("skip_bad_shape")
+        raise BadShapeError("bad_shape")
     if not np.isfinite(points).all():
-        raise BadShapeError("skip_not_finite")
+        raise BadShapeError("not_finite")
     return points
 
 

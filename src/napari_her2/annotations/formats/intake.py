@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
+import uuid
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from napari_her2.annotations.annotation import new_id
 from napari_her2.annotations.formats.limits import FURTHEST_PX, MAX_OBJECTS, MAX_POINTS
 from napari_her2.annotations.formats.outcome import Skipped
+from napari_her2.annotations.formats.reasons import skipped_of
+from napari_her2.annotations.geometry_edits import repair
 from napari_her2.annotations.schema import ClassSchema
 from napari_her2.errors import BadAnnotationsError
 from napari_her2.messages import tr
 
-__all__ = ["Crossing", "Intake", "repaired"]
+__all__ = ["Crossing", "Intake"]
 
 Crossing = Literal["repair", "keep"]
 """What to do with an outline that crosses itself."""
 
+_NAMESPACE: Final = uuid.UUID("5f3b5a53-13c5-5f3c-9d0c-7b6a2a0d6a11")
 _POLYGON, _MULTIPOLYGON, _COLLECTION = 3, 6, 7
 
 
@@ -36,6 +40,8 @@ class Intake:
         The file; named in sentences.
     kind : str
         Format, for people.
+    data : bytes
+        Its content: ids of our own follow from it.
     slide_size : (int, int), optional
         Width and height of the slide it shall lie on; some formats need it.
     mpp : (float, float), optional
@@ -55,6 +61,7 @@ class Intake:
         self,
         path: Path,
         kind: str,
+        data: bytes = b"",
         *,
         slide_size: tuple[int, int] | None = None,
         mpp: tuple[float, float] | None = None,
@@ -63,6 +70,7 @@ class Intake:
     ) -> None:
         self.path = path
         self.kind = kind
+        self._digest = hashlib.sha256(data).hexdigest()
         self.slide_size = slide_size
         self.mpp = mpp
         self.on_crossing = on_crossing
@@ -76,11 +84,12 @@ class Intake:
             c.qupath_name: c.name for c in (schema.classes if schema else ()) if c.qupath_name
         }
         self._points = 0
+        self._made = 0
 
     # what is told -----------------------------------------------------------------------
 
     def skip(self, reason: str, n: int = 1) -> None:
-        """Count something that is left out; ``reason`` is a message id."""
+        """Count something that is left out; ``reason`` is a key of ``REASONS``."""
         self._left_out[reason] += n
 
     def note(self, message: str, **slots: Any) -> None:
@@ -92,7 +101,7 @@ class Intake:
     @property
     def skipped(self) -> tuple[Skipped, ...]:
         """What was left out, most first."""
-        return tuple(Skipped(tr(r), n, r) for r, n in self._left_out.most_common())
+        return skipped_of(self._left_out)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -111,14 +120,19 @@ class Intake:
         """Our name of a class; one that the schema does not know stays as it is."""
         return self._names.get(name) or name or None
 
-    def own_id(self, given: object) -> str:
-        """The id a file gives, if nothing else in it has the same; a new one otherwise."""
+    def own_id(self, given: object = None) -> str:
+        """The id a file gives, if nothing else in it has the same; one of our own otherwise.
+
+        Ids of our own follow from the content of the file, so that reading it twice gives the same
+        objects.
+        """
         if isinstance(given, str) and given:
             if given not in self._ids:
                 self._ids.add(given)
                 return given
             self.note("note_same_id", n=1)
-        made = new_id()
+        self._made += 1
+        made = str(uuid.uuid5(_NAMESPACE, f"{self._digest}:{self._made}"))
         self._ids.add(made)
         return made
 
@@ -130,7 +144,7 @@ class Intake:
         Parameters
         ----------
         shapes : sequence of shapely geometry, str or None
-            In level-0 pixels. A message id says why there is none; None stands for "no shape".
+            In level-0 pixels. A key of ``REASONS`` says why there is none; None: it has no shape.
 
         Returns
         -------
@@ -144,20 +158,20 @@ class Intake:
             )
         for shape in shapes:
             if not isinstance(shape, BaseGeometry):
-                self.skip(shape or "skip_no_shape")
+                self.skip(shape or "no_shape")
         geometries = np.array(
             [s if isinstance(s, BaseGeometry) else None for s in shapes], dtype=object
         )
         self._count_points(geometries)
-        self._drop(geometries, shapely.is_empty(geometries), "skip_no_shape")
-        self._drop(geometries, ~_all_points(geometries, np.isfinite), "skip_not_finite")
-        self._drop(geometries, ~_all_points(geometries, _near), "skip_far")
+        self._drop(geometries, shapely.is_empty(geometries), "no_shape")
+        self._drop(geometries, ~_all_points(geometries, np.isfinite), "not_finite")
+        self._drop(geometries, ~_all_points(geometries, _near), "far")
         kind = shapely.get_type_id(geometries)
         for i in np.flatnonzero(kind == _COLLECTION):
             geometries[i] = _of_one_kind(geometries[i])
         self._cross(geometries)
         areas = np.isin(shapely.get_type_id(geometries), (_POLYGON, _MULTIPOLYGON))
-        self._drop(geometries, areas & ~(shapely.area(geometries) > 0), "skip_no_area")
+        self._drop(geometries, areas & ~(shapely.area(geometries) > 0), "no_area")
         return list(geometries)
 
     def parts(self, shape: BaseGeometry) -> list[BaseGeometry]:
@@ -190,36 +204,15 @@ class Intake:
             return
         done = 0
         for i in crossing:
-            whole = repaired(geometries[i])
+            whole = repair(geometries[i]).geometry
             if whole is not None:
                 done += 1
             geometries[i] = whole if whole is not None else shapely.Polygon()
         flat = shapely.is_empty(geometries)
-        self._drop(geometries, flat, "skip_no_area")
+        self._drop(geometries, flat, "no_area")
         if done:
             self.repaired += done
             self.note("note_repaired", n=done)
-
-
-def repaired(geometry: BaseGeometry) -> BaseGeometry | None:
-    """A valid Polygon or MultiPolygon that covers what the outline goes around.
-
-    Both loops of an eight stay; where an outline runs over itself, it stays filled (GEOS's
-    ``structure`` method, which reads rings by their winding).
-
-    Returns
-    -------
-    shapely geometry or None
-        None if nothing with an area is left.
-    """
-    try:
-        valid = shapely.make_valid(geometry, method="structure", keep_collapsed=False)
-    except shapely.errors.ShapelyError:
-        return None
-    polygons = [p for p in shapely.get_parts(valid) if p.geom_type == "Polygon" and p.area > 0]
-    if not polygons:
-        return None
-    return polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
 
 
 def _near(coordinates: NDArray[np.float64]) -> NDArray[np.bool_]:

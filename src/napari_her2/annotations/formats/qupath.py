@@ -100,7 +100,7 @@ def _features(document: Any, intake: Intake) -> Iterator[dict[str, Any]]:
     if isinstance(document, dict) and document.get("type") == "FeatureCollection":
         more = len(document.keys() - {"type", "features"})
         if more:
-            intake.skip("skip_collection_members", more)
+            intake.skip("members", more)
         document = document.get("features")
     elif isinstance(document, dict) and document.get("type") in _SHAPES:
         document = [{"type": "Feature", "geometry": document, "properties": {}}]
@@ -114,7 +114,7 @@ def _features(document: Any, intake: Intake) -> Iterator[dict[str, Any]]:
     while waiting:
         feature = waiting.pop()
         if not isinstance(feature, dict):
-            intake.skip("skip_not_object")
+            intake.skip("not_object")
             continue
         if feature.get("type") == "FeatureCollection":
             waiting += reversed(feature.get("features") or [])
