@@ -5,6 +5,7 @@ Every figure of a test, its worst examples and the way back to the slide follow 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +18,13 @@ from numpy.typing import NDArray
 from napari_her2.errors import BadLabelSetError
 from napari_her2.results.atomic import write_stream
 
-__all__ = ["PREDICTIONS", "Predictions", "read_predictions", "write_predictions"]
+__all__ = [
+    "PREDICTIONS",
+    "Predictions",
+    "join_predictions",
+    "read_predictions",
+    "write_predictions",
+]
 
 PREDICTIONS: Final = "predictions.parquet"
 """Name of the file in a model's folder."""
@@ -98,6 +105,19 @@ class Predictions:
         """Row numbers of one cell of the confusion table, surest first."""
         found = np.flatnonzero((self.truth == truth) & (self.called == called))
         return np.asarray(found[np.argsort(-self.probs[found, called], kind="stable")], np.intp)
+
+
+def join_predictions(pieces: Sequence[Predictions]) -> Predictions:
+    """Stack predictions of the same classes; at least one is needed."""
+    first = pieces[0]
+
+    def column(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(p, name) for p in pieces])
+
+    return Predictions(
+        first.classes, column("truth"), column("probs"), column("slide"), column("split"),
+        column("x_px"), column("y_px"), column("row"),
+    )  # fmt: skip
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:
