@@ -134,6 +134,10 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
         "A linear SVM of one class against the rest needs three classes: choose the network or the "
         "forest."
     ),
+    "small_tiles": (
+        "Tiles of {px} px are too small for Inception-V3, which needs {least}: make the label set "
+        "with larger tiles."
+    ),
     "unknown_recipe": "There is no recipe called {name}.",
     "loss_lost": (
         "The loss of epoch {epoch} is no number any more: the weights so far are kept; try without "

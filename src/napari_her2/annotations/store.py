@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -69,8 +69,8 @@ class Guard(Protocol):
     def fetch(self, step: Step) -> Edit:
         """The edit of a step that is only on the disk."""
 
-    def done(self, action: Action, edit: Edit) -> int:
-        """Keep what was done; the number of its entry. Never raises."""
+    def done(self, action: Action, edit: Edit, step: Step | None) -> int:
+        """Keep what was done (undo and redo have a step); the number of its entry. Never raises."""
 
 
 class AnnotationStore:
@@ -89,13 +89,15 @@ class AnnotationStore:
     ----------
     revision : int
         Grows with every change.
+    guard : Guard or None
+        As given.
     """
 
     def __init__(
         self, annotations: Iterable[Annotation] = (), *, guard: Guard | None = None
     ) -> None:
         self.revision = 0
-        self._guard = guard
+        self.guard = guard
         self._live: dict[str, Annotation] = {}
         self._rank: dict[str, int] = {}
         self._sorted = True
@@ -107,6 +109,36 @@ class AnnotationStore:
         first = tuple(annotations)
         if first:
             self._change(Edit("", added=first))
+
+    @classmethod
+    def resumed(
+        cls,
+        annotations: Iterable[Annotation],
+        ranks: Mapping[str, int],
+        done: Iterable[Step] = (),
+        undone: Iterable[Step] = (),
+        *,
+        guard: Guard | None = None,
+    ) -> AnnotationStore:
+        """A store as it was: with its order and its history.
+
+        Parameters
+        ----------
+        annotations : iterable of Annotation
+            In the order of drawing.
+        ranks : mapping of str to int
+            :attr:`ranks` as they were.
+        done, undone : iterable of Step
+            :attr:`done_steps` and :attr:`undone_steps` as they were.
+        guard : Guard, optional
+            Needed to undo steps whose edits are on the disk.
+        """
+        store = cls(guard=guard)
+        store._rank.update(ranks)
+        store._change(Edit("", added=tuple(annotations)))
+        store._done += done
+        store._undone += undone
+        return store
 
     # reading --------------------------------------------------------------------------------
 
@@ -187,6 +219,21 @@ class AnnotationStore:
         return tuple(s.label for s in self._done)
 
     @property
+    def ranks(self) -> Mapping[str, int]:
+        """Place in the order of each annotation there ever was."""
+        return self._rank
+
+    @property
+    def done_steps(self) -> Sequence[Step]:
+        """What can be undone, oldest first."""
+        return self._done
+
+    @property
+    def undone_steps(self) -> Sequence[Step]:
+        """What can be done again, the next one last."""
+        return self._undone
+
+    @property
     def redo_label(self) -> str:
         """What redo would do again; empty if nothing."""
         return self._undone[-1].label if self._undone else ""
@@ -218,13 +265,13 @@ class AnnotationStore:
         AnnotationsBusyError
             If this copy is read-only.
         """
-        if self._guard is not None:
-            self._guard.allow()
+        if self.guard is not None:
+            self.guard.allow()
         edit = self._checked(edit)
         if not edit or edit.removed == edit.added:
             return edit
         self._change(edit)
-        number = self._guard.done("edit", edit) if self._guard is not None else 0
+        number = self.guard.done("edit", edit, None) if self.guard is not None else 0
         self._done.append(Step(edit.label, number, edit))
         self._undone.clear()
         self._tell(edit)
@@ -260,16 +307,16 @@ class AnnotationStore:
         )
         if not source:
             return None
-        if self._guard is not None:
-            self._guard.allow()
+        if self.guard is not None:
+            self.guard.allow()
         step = source[-1]
         if step.edit is None:
-            assert self._guard is not None
-            step.edit = self._guard.fetch(step)
+            assert self.guard is not None
+            step.edit = self.guard.fetch(step)
         edit = step.edit.inverse() if action == "undo" else step.edit
         self._change(edit)
-        if self._guard is not None:
-            self._guard.done(action, edit)
+        if self.guard is not None:
+            self.guard.done(action, edit, step)
         target.append(source.pop())
         self._tell(edit)
         return edit

@@ -146,6 +146,36 @@ class AppendLog(ABC, Generic[B]):
             )
         return header, batches
 
+    @classmethod
+    def replay(cls, path: Path) -> tuple[dict[str, Any] | None, list[B], int]:
+        """Like :meth:`read`, for a file that may have been torn at any byte.
+
+        Returns
+        -------
+        header : dict or None
+            None if the file ends before its header does.
+        batches : list
+            As :attr:`batches`.
+        good : int
+            Bytes up to the end of the last whole record; what follows is a torn tail.
+
+        Raises
+        ------
+        RunDamagedError
+            If the file is of no known format.
+        """
+        return cls._replay(path)
+
+    @classmethod
+    def read_header(cls, path: Path) -> dict[str, Any] | None:
+        """Read only what the run is; None if the file is torn before that, or is another kind."""
+        with path.open("rb") as f:
+            if f.read(len(cls.magic)) != cls.magic:
+                return None
+            found = next(_records(f), None)
+        header = None if found is None else json.loads(found)
+        return header if isinstance(header, dict) else None
+
     def _write_record(self, payload: bytes) -> None:
         self._file.write(_FRAME.pack(len(payload), zlib.crc32(payload)))
         self._file.write(payload)

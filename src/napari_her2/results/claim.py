@@ -7,6 +7,7 @@ that commits a run.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import os
 import platform
@@ -44,7 +45,8 @@ class Claim:
     Raises
     ------
     RunBusyError
-        If a living program holds it. A claim of a dead process is taken over.
+        If a living program holds it; its slots say who (``owner``) and since when (``since``, ISO
+        8601). A claim of a dead process is taken over.
     CannotWriteError, DiskFullError
         If the folder can't be written.
     """
@@ -62,9 +64,10 @@ class Claim:
                     continue
                 raw, owner = holder
                 if _alive(path, owner):
-                    raise RunBusyError("run_busy", owner=_name(owner))
+                    since = str(owner.get("since", ""))
+                    raise RunBusyError("run_busy", owner=_name(owner), since=since)
                 self._take_away(raw)
-        raise RunBusyError("run_busy", owner="another program")
+        raise RunBusyError("run_busy", owner="another program", since="")
 
     def heartbeat(self) -> None:
         """Tell other computers that this writer lives. Cheap: does nothing most of the time."""
@@ -122,6 +125,8 @@ def _identity() -> dict[str, Any]:
         "pid": os.getpid(),
         "started": psutil.Process().create_time(),
         "token": secrets.token_hex(8),
+        # A label for people; whether the writer lives is told by the process and the heartbeat.
+        "since": dt.datetime.now().astimezone().isoformat(timespec="seconds"),
     }
 
 
