@@ -17,14 +17,14 @@ from napari_her2.annotations.copies import copy_into, free_folder_beside
 from napari_her2.annotations.edits import Edit
 from napari_her2.annotations.folders import default_folder, write_aside
 from napari_her2.annotations.journal import Entry, pack
-from napari_her2.annotations.kept import Kept, Shelf, read_kept
+from napari_her2.annotations.kept import Kept, Shelf, read_book, read_kept
 from napari_her2.annotations.ledger import ChangedOnDiskError, Ledger
 from napari_her2.annotations.recovery import Recovery, open_elsewhere
 from napari_her2.annotations.store import Action, Step
 from napari_her2.errors import AnnotationsBusyError, Her2Error, RunBusyError
 from napari_her2.messages import tr
 
-__all__ = ["AnnotationBook", "Recovery", "open_book"]
+__all__ = ["AnnotationBook", "Recovery", "open_book", "read_book"]
 
 
 class AnnotationBook:
@@ -257,7 +257,7 @@ class AnnotationBook:
         ledger.put(entry.sealed())
         self._save(raising=False)
         # Whoever draws on has seen what was recovered.
-        self.recovered = None
+        self.settle()
         return seq
 
     # inside ---------------------------------------------------------------------------------
@@ -311,9 +311,12 @@ class AnnotationBook:
         gone = tuple(a for i, a in now.items() if then.get(i) != a)
         back = tuple(a for i, a in then.items() if now.get(i) != a)
         write_aside(self.folder, self._ledger.header, self._since)
-        edit = self.store.apply(Edit(tr("discard_recovered"), gone, back))
+        return self.store.apply(Edit(tr("discard_recovered"), gone, back))
+
+    def settle(self) -> None:
+        """Forget what was recovered: it is what there is."""
         self.recovered = None
-        return edit
+        self._before, self._since = (), []
 
     def _set_failure(self, sentence: str) -> None:
         self._failure = sentence

@@ -47,7 +47,7 @@ class Repaired:
     Attributes
     ----------
     geometry : shapely geometry or None
-        A valid one of the same even-odd area; None if it had no area at all.
+        A valid one; None if it had no area at all.
     parts : int
         Pieces of it that don't touch along a line: 1 for an outline that was all right.
     changed : bool
@@ -68,8 +68,10 @@ def polygons_in(geometry: BaseGeometry) -> tuple[Polygon, ...]:
 def repair(geometry: BaseGeometry) -> Repaired:
     """Make an outline valid that crosses itself.
 
-    What counts as inside is what the even-odd rule says: a figure of eight becomes two parts, the
-    middle of a pentagram a hole. Points and lines come back as they are.
+    Each ring encloses whatever it goes round, however often: both halves of a figure of eight, the
+    middle of a pentagram too. By the even-odd rule a loop drawn by hand whose end runs over its
+    start would get a hole there, which nobody meant. Then the holes are taken away. Points and
+    lines come back as they are.
 
     Returns
     -------
@@ -81,7 +83,7 @@ def repair(geometry: BaseGeometry) -> Repaired:
     if geometry.is_valid and geometry.area > 0:
         return Repaired(geometry, len(polygons_in(geometry)), False)
     pieces = [p for p in _finite_parts(geometry) if p is not None]
-    found = _joined(q for p in pieces for q in polygons_in(shapely.make_valid(p)))
+    found = _joined(q for p in pieces for q in polygons_in(_made_valid(p)))
     return Repaired(found, len(polygons_in(found)) if found is not None else 0, True)
 
 
@@ -229,6 +231,10 @@ def _polygons(geometry: BaseGeometry) -> tuple[Polygon, ...]:
     """Its polygons, each of them valid."""
     sound = repair(geometry).geometry if geometry.geom_type in AREAS else geometry
     return polygons_in(sound) if sound is not None else ()
+
+
+def _made_valid(polygon: Polygon) -> BaseGeometry:
+    return shapely.make_valid(polygon, method="structure", keep_collapsed=False)
 
 
 def _sound(area: Area) -> Area | None:

@@ -20,7 +20,15 @@ from napari_her2.annotations.store import Action, AnnotationStore, Step
 from napari_her2.errors import BadAnnotationsError
 from napari_her2.messages import tr
 
-__all__ = ["Kept", "Shelf", "check_identity", "read_kept", "same_slide"]
+__all__ = [
+    "Kept",
+    "Shelf",
+    "check_identity",
+    "read_book",
+    "read_kept",
+    "same_slide",
+    "stored_annotations",
+]
 
 
 @dataclass(slots=True)
@@ -216,6 +224,11 @@ def _again(entry: Entry, store: AnnotationStore, guard: _Replay) -> bool:
     except (KeyError, ValueError):
         return False
     return True
+
+
+def read_book(folder: Path) -> tuple[Annotation, ...]:
+    """What is kept in a folder, in the order of drawing; see :func:`stored_annotations`."""
+    return stored_annotations(folder)[1]
 
 
 def stored_annotations(folder: Path) -> tuple[dict[str, Any], tuple[Annotation, ...]]:

@@ -48,7 +48,7 @@ class Recovery:
             They are in the journal all the same.
         """
         self.book.snapshot()
-        self.book.recovered = None
+        self.book.settle()
 
     def discard(self) -> Edit:
         """Go back to what there was before them; the edit that does so can be undone.
