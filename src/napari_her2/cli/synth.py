@@ -41,15 +41,20 @@ def synth(kind: str, size: int, seed: int, mpp: float, out: Path, as_json: bool)
 
 
 def _files(written: Truth) -> dict[str, Any]:
-    return {
+    from napari_her2.synthetic.drawn import drawn_path
+
+    files = {
         "slide": written.slide,
         "truth": written.truth,
         "regions": written.regions,
         "cells": written.cells,
     }
+    drawn = drawn_path(written.slide)
+    return {**files, "drawn": drawn} if drawn.exists() else files
 
 
 def _lines(document: dict[str, Any]) -> list[str]:
     lines = [str(document["slide"])]
-    lines += [f"  {name}: {document[name]}" for name in ("truth", "regions", "cells")]
+    names = [n for n in ("truth", "regions", "cells", "drawn") if n in document]
+    lines += [f"  {name}: {document[name]}" for name in names]
     return lines + (_lines(document["partner"]) if "partner" in document else [])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from napari_her2.errors import CannotWriteError, UsageError
+from napari_her2.synthetic.drawn import draw_regions
 from napari_her2.synthetic.he_slide import he_slide
 from napari_her2.synthetic.ihc_slide import ihc_slide
 from napari_her2.synthetic.morphology import Statuses
@@ -70,7 +71,9 @@ def write_slide(
 
     The slide is a pyramidal tiled JPEG TIFF in the Aperio layout. Beside ``out`` lie
     ``<out>.truth.json``, ``<out>.regions.geojson`` (QuPath dialect) and ``<out>.cells.parquet``,
-    all in level-0 pixels from the top-left corner. Equal arguments give equal pixels.
+    all in level-0 pixels from the top-left corner; beside slides of up to 16,384 px also
+    ``<out>.drawn.geojson``, regions of one class each to learn from. Equal arguments give equal
+    pixels.
 
     Parameters
     ----------
@@ -155,10 +158,14 @@ def _draw(
 ) -> Truth:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        if kind == "he":
-            return he_slide(seed, spec, mpp, mpp_y, out, statuses, heterogeneous, tumour_share)
-        if kind == "her2-ihc":
-            return ihc_slide(seed, spec, mpp, mpp_y, out, score, statuses, tumour_share)
+        if kind in ("he", "her2-ihc"):
+            truth = (
+                he_slide(seed, spec, mpp, mpp_y, out, statuses, heterogeneous, tumour_share)
+                if kind == "he"
+                else ihc_slide(seed, spec, mpp, mpp_y, out, score, statuses, tumour_share)
+            )
+            draw_regions(out, kind, (spec.width, spec.height), (mpp, mpp_y))
+            return truth
         if kind == "pair":
             return pair_slides(seed, spec, mpp, out, statuses, heterogeneous, tumour_share)
         return tma_slide(seed, spec, mpp, out)
