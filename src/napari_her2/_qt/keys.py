@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["CELLS_SILENCED", "KEYS", "SILENCED", "Key", "Where"]
+__all__ = [
+    "CELLS_SILENCED", "KEYS", "LABELS_SILENCED", "LABEL_KEYS", "SILENCED", "Key", "Where",
+]  # fmt: skip
 
-Where = Literal["viewer", "window", "slide", "cells"]
+Where = Literal["viewer", "window", "slide", "cells", "labels"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +22,11 @@ class Key:
         As napari and Qt spell it (Ctrl is Cmd on macOS).
     action : str
         Name of the action it starts.
-    where : {"viewer", "window", "slide", "cells"}
+    where : {"viewer", "window", "slide", "cells", "labels"}
         ``viewer``: while the picture has the focus. ``window``: anywhere in the window.
         ``slide``: while a Slide layer is active. ``cells``: while a Cells layer is active, which a
-        click on a cell makes it.
+        click on a cell makes it. ``labels``: while a Labels layer is active, which taking a tool
+        makes it.
     text : str
         What the help sheet says.
     """
@@ -50,6 +53,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("Ctrl+5", "zoom_40", "viewer", "40x at the cursor"),
     Key("J", "pick_tile", "viewer", "pick the tile under the cursor: its probabilities"),
     Key("H", "toggle_cells", "viewer", "cells shown"),
+    Key("Shift+H", "toggle_labels", "viewer", "annotations shown"),
     Key("0", "class_0", "cells", "this cell is tumour 0"),
     Key("1", "class_1", "cells", "this cell is tumour 1+"),
     Key("2", "class_2", "cells", "this cell is tumour 2+"),
@@ -66,6 +70,37 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("F1", "help", "window", "key sheet and help of this dock"),
     Key("F6", "switch_focus", "window", "focus canvas <-> dock"),
 )
+
+LABEL_KEYS: Final[tuple[Key, ...]] = (
+    *(Key(str(n), f"class_{n}", "labels", f"class with key {n}, for the next or selected region")
+      for n in range(10)),
+    Key("P", "tool_polygon", "labels", "polygon"),
+    Key("F", "tool_freehand", "labels", "freehand"),
+    Key("R", "tool_rectangle", "labels", "rectangle"),
+    Key("O", "tool_ellipse", "labels", "ellipse"),
+    Key("B", "tool_brush", "labels", "brush"),
+    Key("W", "tool_wand", "labels", "wand"),
+    Key("M", "tool_move", "labels", "move the picture"),
+    Key("S", "tool_select", "labels", "select regions"),
+    Key("D", "tool_vertices", "labels", "edit corners"),
+    Key("Shift+.", "tool_points", "labels", "points"),
+    Key(">", "tool_points", "labels", "points"),
+    Key("E", "toggle_subtract", "labels", "draw holes (Alt: for one stroke; Shift: extend)"),
+    Key("[", "brush_smaller", "labels", "brush smaller"),
+    Key("]", "brush_larger", "labels", "brush larger"),
+    Key("Enter", "finish", "labels", "finish the outline"),
+    Key("Backspace", "back", "labels", "last corner back"),
+    Key("Escape", "escape", "labels", "drop the outline"),
+    Key("Delete", "delete", "labels", "delete the selected regions"),
+    Key("Ctrl+Z", "undo", "labels", "undo"),
+    Key("Ctrl+Shift+Z", "redo", "labels", "redo"),
+)  # fmt: skip
+"""Keys of the Labels layer; bound on our own layer, where they come before napari's."""
+
+LABELS_SILENCED: Final[tuple[str, ...]] = (
+    "A", "Ctrl+A", "Shift+A", "Ctrl+C", "Ctrl+V", "C", "I", "L", "T", "V", "X", "Y", "Z",
+)  # fmt: skip
+"""Keys of napari's shape layers that would copy, paste or select shapes: bound to nothing there."""
 
 SILENCED: Final[tuple[str, ...]] = ("1", "2", "C", "O", "X", "Y", "Z")
 """Keys of napari's image layers that would move or recolour a slide: bound to nothing there.

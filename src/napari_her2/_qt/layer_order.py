@@ -21,10 +21,10 @@ RANKS: Final[dict[str, int]] = {
     "attribution": 7,
     "density": 8,
     "tma": 9, "tiles": 9,
-    "region": 10, "labels": 10, "brush": 10,
+    "region": 10, "labels": 10, "brush": 10, "dots": 10,
     "carried": 11,
     "cells": 12,
-    "marks": 13,
+    "marks": 13, "drawing": 13,
 }  # fmt: skip
 """Bottom to top, by the ``kind`` in a layer's metadata."""
 

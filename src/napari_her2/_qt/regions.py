@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from napari_her2._qt.open_slide import OpenSlide
     from napari_her2._qt.session import Session
 
-__all__ = ["Outlines", "Where", "area_asked", "outlines_of", "region_layers", "start_region"]
+__all__ = [
+    "Outlines", "Where", "area_asked", "corners_of", "outlines_of", "region_layers", "start_region",
+]  # fmt: skip
 
 Where = Literal["whole", "view", "region"]
 Outlines = tuple[tuple[tuple[float, float], ...], ...]
@@ -113,16 +115,22 @@ def outlines_of(layer: Shapes, entry: OpenSlide) -> Outlines:
     chosen: Sequence[int] = sorted(layer.selected_data) or range(len(layer.data))
     rings = []
     for i in chosen:
-        kind = layer.shape_type[i]
-        if kind in ("line", "path"):
+        corners = corners_of(layer, i)
+        if corners is None:
             continue
-        corners = np.asarray(layer.data[i], dtype=float)
-        if kind == "ellipse":
-            corners = _ellipse(corners)
         world = np.asarray([layer.data_to_world(p)[-2:] for p in corners])
         xy = world_yx_to_xy(world, *entry.world_mpp)
         rings.append(tuple((float(x), float(y)) for x, y in xy))
     return tuple(rings)
+
+
+def corners_of(layer: Shapes, i: int) -> np.ndarray | None:
+    """Corners (m, 2) of one shape as its layer has them; None for lines and paths."""
+    kind = layer.shape_type[i]
+    if kind in ("line", "path"):
+        return None
+    corners = np.asarray(layer.data[i], dtype=float)[:, -2:]
+    return _ellipse(corners) if kind == "ellipse" else corners
 
 
 def _ellipse(corners: np.ndarray, n: int = 64) -> np.ndarray:

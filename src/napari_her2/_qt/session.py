@@ -18,14 +18,15 @@ from napari_her2._qt.layer_order import add_in_order, her2, kind_of
 from napari_her2._qt.open_slide import OpenSlide, Survey, slide_of
 from napari_her2._qt.safe_layers import remove_layers_safely
 from napari_her2._qt.task_runner import BackgroundCalls, TaskRunner
+from napari_her2._qt.telling import sentence_of, tell
 from napari_her2._qt.texts import ui
-from napari_her2.errors import Her2Error
 from napari_her2.settings import LOGGER, get_settings
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
+    from napari_her2._qt.annotate.controller import AnnotateController
     from napari_her2._qt.predict.controller import PredictController
     from napari_her2._qt.score.controller import ScoreController
     from napari_her2._qt.window import WindowKeeper
@@ -84,6 +85,7 @@ class Session(QObject):
         self._predict: PredictController | None = None
         self.keeper: WindowKeeper | None = None
         self._score: ScoreController | None = None
+        self._annotate: AnnotateController | None = None
         self._demos: set[str] = set()
         self.front = "predict"
         self._closed = False
@@ -117,6 +119,15 @@ class Session(QObject):
 
             self._score = ScoreController(self)
         return self._score
+
+    @property
+    def annotate(self) -> AnnotateController:
+        """The one owner of drawing in this window."""
+        if self._annotate is None:
+            from napari_her2._qt.annotate.controller import AnnotateController
+
+            self._annotate = AnnotateController(self)
+        return self._annotate
 
     @property
     def front_presenter(self) -> Any:
@@ -377,21 +388,3 @@ def _slice_beside(viewer: ViewerModel, on: bool) -> None:
     slicer = getattr(viewer, "_layer_slicer", None)
     if slicer is not None and hasattr(slicer, "_force_sync"):
         slicer._force_sync = not on  # noqa: SLF001
-
-
-def sentence_of(error: BaseException) -> str:
-    """What to show for an error: its sentence, or that it was not expected."""
-    if isinstance(error, Her2Error):
-        return error.sentence
-    return ui("unexpected", kind=type(error).__name__)
-
-
-def tell(error: BaseException) -> None:
-    """Show an error as napari shows errors: expected ones as a sentence, others with traceback."""
-    from napari.utils.notifications import notification_manager, show_error
-
-    if isinstance(error, Her2Error):
-        show_error(error.sentence)
-    else:
-        LOGGER.error("unexpected error", exc_info=error)
-        notification_manager.receive_error(type(error), error, error.__traceback__)

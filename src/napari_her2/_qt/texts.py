@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from napari_her2._qt.annotate.texts import ANNOTATE_TEXTS
 from napari_her2._qt.score.texts import SCORE_TEXTS
 from napari_her2.messages import MESSAGES
 
@@ -273,6 +274,7 @@ TEXTS: Final[dict[str, str]] = {
     "correct_later": "Cells can be corrected once the run has ended and is stored.",
     "correct_class": "This result has no class for that key.",
     **SCORE_TEXTS,
+    **ANNOTATE_TEXTS,
 }  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""The Annotate dock: draw regions, give them classes, turn them into a label set."""

@@ -1,0 +1,382 @@
+"""Owns the labels of a window: opens books, binds tools and keys to layers, tells the dock."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+import shapely
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_her2._qt.annotate.easel import Easel, stamp
+from napari_her2._qt.annotate.label_keys import guard_label_keys
+from napari_her2._qt.annotate.pointer import Pointer
+from napari_her2._qt.annotate.services import AnnotateServices, rescue_labels
+from napari_her2._qt.annotate.slide_labels import SlideLabels
+from napari_her2._qt.components.notice_dialog import reader_initials
+from napari_her2._qt.session import tell
+from napari_her2.annotations.annotation import Annotation
+from napari_her2.annotations.edits import Edit, lock, note
+from napari_her2.annotations.schema import AnnotationClass, ClassSchema
+from napari_her2.errors import Her2Error
+from napari_her2.geometry import world_yx_to_xy
+from napari_her2.layers.annotations import NO_CLASS
+
+if TYPE_CHECKING:
+    from napari.layers import Shapes
+
+    from napari_her2._qt.open_slide import OpenSlide
+    from napari_her2._qt.session import Session
+
+__all__ = ["AnnotateController"]
+
+_ZOOM_MS: Final = 120
+
+
+class AnnotateController(QObject):
+    """The one owner of drawing in a window.
+
+    Signals
+    -------
+    labels_changed()
+        Another slide's labels are the ones the dock works on, or they were opened just now.
+    edited(Edit or None)
+        They changed.
+    selection_changed(), saving_changed(), schema_changed()
+        What the dock shows of them changed.
+    failed(Exception or None)
+        Why the labels can't be opened or changed.
+    """
+
+    labels_changed = Signal()
+    edited = Signal(object)
+    selection_changed = Signal()
+    saving_changed = Signal()
+    schema_changed = Signal()
+    failed = Signal(object)
+
+    def __init__(self, session: Session, services: AnnotateServices | None = None) -> None:
+        super().__init__(session)
+        self._session = session
+        self.services = services or AnnotateServices()
+        self.easel = Easel(self)
+        self.wanted = False
+        self._labels: SlideLabels | None = None
+        self._opening: set[int] = set()
+        self._pointer: Pointer | None = None
+        self.schemas = self.services.schemas()
+        self.schema: ClassSchema = self.schemas[0]
+        self._zooming = QTimer(self)
+        self._zooming.setSingleShot(True)
+        self._zooming.timeout.connect(self._on_zoomed)
+        self.easel.tool_changed.connect(self._on_tool_changed)
+        self._take_first_class()
+        session.active_changed.connect(self._on_active_changed)
+        session.facts_changed.connect(self._on_facts_changed)
+        session.slides_changed.connect(self._on_slides_changed)
+        session.closing.connect(self.close)
+        viewer = session.viewer
+        if viewer is not None:
+            viewer.scene.camera.events.zoom.connect(self._on_camera_moved)
+            viewer.layers.events.removed.connect(self._on_layer_removed)
+
+    # labels -------------------------------------------------------------------------------
+
+    @property
+    def labels(self) -> SlideLabels | None:
+        """The labels of the active slide, once they are open."""
+        return self._labels
+
+    def open(self) -> None:
+        """Open the labels of the active slide, beside the window; from now on of every slide."""
+        self.wanted = True
+        self._on_active_changed()
+
+    def _on_active_changed(self) -> None:
+        entry = self._session.active
+        found = None if entry is None else entry.extra.get("labels")
+        self._show(found)
+        if found is None and entry is not None and self.wanted and id(entry) not in self._opening:
+            self._open(entry)
+
+    def _open(self, entry: OpenSlide) -> None:
+        self._opening.add(id(entry))
+        author = reader_initials()
+
+        def done(book: Any) -> None:
+            self._opening.discard(id(entry))
+            viewer = self._session.viewer
+            if entry not in self._session.slides or viewer is None:
+                book.close()
+                return
+            labels = SlideLabels(self._session, entry, book, self.schema)
+            labels.on_layer_made = lambda layer: self._on_layer_made(labels, layer)
+            labels.on_foreign_change = lambda action, which: self._on_foreign(labels, action, which)
+            entry.extra["labels"] = labels
+            labels.prepare()
+            if entry is self._session.active:
+                self._show(labels)
+
+        def failed(error: Exception) -> None:
+            self._opening.discard(id(entry))
+            self.failed.emit(error)
+            tell(error)
+
+        self._session.background.submit(
+            lambda: self.services.open_book(entry, author), done, failed
+        )
+
+    def _show(self, labels: SlideLabels | None) -> None:
+        if labels is self._labels:
+            return
+        for ours, theirs in self._signals(self._labels):
+            theirs.disconnect(ours)
+        self._labels = labels
+        self.easel.bind(labels)
+        for ours, theirs in self._signals(labels):
+            theirs.connect(ours)
+        if labels is not None:
+            labels.set_schema(self.schema)
+            self._listen(labels)
+        self.labels_changed.emit()
+
+    def _signals(self, labels: SlideLabels | None) -> Iterable[tuple[Any, Any]]:
+        if labels is None:
+            return ()
+        return (
+            (self.edited, labels.edited),
+            (self.selection_changed, labels.selection_changed),
+            (self.saving_changed, labels.saving_changed),
+            (self.failed, labels.refused),
+        )
+
+    def _on_layer_made(self, labels: SlideLabels, layer: Shapes) -> None:
+        guard_label_keys(layer, self)
+        if labels is self._labels:
+            self._listen(labels)
+
+    def _listen(self, labels: SlideLabels) -> None:
+        layer = labels.layer
+        if layer is None:
+            self._pointer = None
+            return
+        self._pointer = Pointer(layer, labels.entry, self.easel)
+        self._pointer.take(self.easel.tool_name)
+
+    def _on_slides_changed(self) -> None:
+        labels = self._labels
+        if labels is not None and labels.entry not in self._session.slides:
+            self._show(None)
+            self._end(labels)
+            labels.remove_layers()
+
+    def _on_facts_changed(self) -> None:
+        if self._labels is not None:
+            self._labels.follow_pixel_size()
+            self._labels.follow_zoom()
+
+    def _on_layer_removed(self, event: Any) -> None:
+        entry = self._session.entry_of(event.value)
+        labels = None if entry is None else entry.extra.get("labels")
+        if labels is not None and labels.forget_layer(event.value) and labels is self._labels:
+            self._pointer = None if labels.layer is None else self._pointer
+
+    def close(self) -> None:
+        """The window closes: what is drawn is finished, the books are given back."""
+        self.easel.leave()
+        for entry in self._session.slides:
+            labels = entry.extra.pop("labels", None)
+            if labels is not None:
+                self._end(labels)
+
+    def _end(self, labels: SlideLabels) -> None:
+        try:
+            labels.end()
+        except Her2Error as error:
+            tell(error)
+            # Nobody is there to choose another place any more; the temporary folder is better
+            # than nothing, and the log says where.
+            rescue_labels(labels.book)
+
+    # tools --------------------------------------------------------------------------------
+
+    def take_tool(self, name: str) -> None:
+        """Take a tool and make the ``Labels`` layer the active one."""
+        labels, viewer = self._labels, self._session.viewer
+        if labels is None or viewer is None:
+            return
+        layer = labels.prepare()
+        if layer is None:
+            return
+        layer.visible = True
+        viewer.layers.selection.active = layer
+        self.easel.choose_tool(name)
+
+    def _on_tool_changed(self, name: str) -> None:
+        if self._pointer is not None:
+            self._pointer.take(name)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether the mouse belongs to a tool now, not to the picture."""
+        viewer = self._session.viewer
+        if viewer is None or self._labels is None or self.easel.tool_name == "move":
+            return False
+        layer = self._labels.layer
+        return layer is not None and viewer.layers.selection.active is layer
+
+    def do(self, action: str) -> None:
+        """Do the action of a key by its name."""
+        if action.startswith("class_"):
+            known = self.schema.by_key(action.removeprefix("class_"))
+            if known is not None:
+                self.easel.choose_class(known.name)
+        elif action.startswith("tool_"):
+            self.take_tool(action.removeprefix("tool_"))
+        else:
+            call = {
+                "toggle_subtract": self.easel.toggle_subtracting,
+                "finish": self.easel.finish,
+                "back": self.easel.back,
+                "escape": self.easel.escape,
+                "delete": self.easel.delete,
+                "undo": self.easel.undo,
+                "redo": self.easel.redo,
+            }.get(action)
+            if call is not None:
+                call()
+
+    def hold_space(self, held: bool) -> None:
+        """Give the mouse to the camera while Space is held."""
+        if self._pointer is not None:
+            self._pointer.pause(held)
+
+    # classes ------------------------------------------------------------------------------
+
+    def set_schema(self, schema: ClassSchema) -> None:
+        """Work with another schema, or the same one edited."""
+        self.schema = schema
+        if self._labels is not None:
+            self._labels.set_schema(schema)
+        self._take_first_class()
+        self.schema_changed.emit()
+
+    def reload_schemas(self) -> None:
+        """Look again which schemas there are."""
+        self.schemas = self.services.schemas()
+        same = next((s for s in self.schemas if s.id == self.schema.id), self.schemas[0])
+        self.set_schema(same)
+
+    def _take_first_class(self) -> None:
+        names = self.schema.names
+        if self.easel.class_name not in names:
+            self.easel.class_name = names[0] if names else None
+            self.easel.class_changed.emit()
+
+    def classes(self) -> list[AnnotationClass]:
+        """The classes of the schema, then those that labels have and the schema has not."""
+        rows = list(self.schema.classes)
+        if self._labels is not None:
+            for name in self._labels.store.tallies():
+                if name is not None and self.schema.find(name) is None:
+                    sample = next(iter(self._labels.of_class(name)), None)
+                    given = None if sample is None else sample.class_colour or sample.colour
+                    colour = NO_CLASS if given is None else "#{:02X}{:02X}{:02X}".format(*given)
+                    rows.append(AnnotationClass(name=name, colour=colour))
+        return rows
+
+    def set_class_shown(self, name: str | None, shown: bool) -> None:
+        """Show or hide the regions of a class."""
+        if self._labels is not None:
+            hidden = set(self._labels.hidden)
+            (hidden.discard if shown else hidden.add)(name)
+            self._labels.set_hidden(hidden)
+            self.edited.emit(None)
+
+    def lock_class(self, name: str | None, locked: bool) -> None:
+        """Lock all regions of a class, or unlock them."""
+        if self._labels is not None:
+            self.apply(lock(self._labels.of_class(name), locked))
+
+    # regions ------------------------------------------------------------------------------
+
+    def apply(self, edit: Edit) -> bool:
+        """Make an edit; an empty one is none."""
+        return self._labels is not None and bool(edit) and self._labels.apply(edit)
+
+    def lock_selected(self, locked: bool) -> None:
+        """Lock the selected regions, or unlock them."""
+        if self._labels is not None:
+            self.apply(lock(self._labels.selected, locked))
+
+    def write_note(self, text: str) -> None:
+        """Write the note of the selected regions."""
+        if self._labels is not None:
+            self.apply(note(self._labels.selected, text, modified=stamp()))
+
+    def _on_foreign(self, labels: SlideLabels, action: str, which: Any) -> None:
+        """Make an edit of what somebody did to the shapes themselves."""
+        layer = labels.layer
+        if layer is None:
+            return
+        edit = _edit_of(labels, layer, action, which, self.easel.class_name)
+        # Later: napari is still in the middle of its own change.
+        QTimer.singleShot(0, lambda: self._take_foreign(labels, edit))
+
+    def _take_foreign(self, labels: SlideLabels, edit: Edit | None) -> None:
+        labels.refill()
+        if edit:
+            labels.apply(edit)
+
+    # the camera ---------------------------------------------------------------------------
+
+    def _on_camera_moved(self) -> None:
+        if not self._zooming.isActive():
+            self._zooming.start(_ZOOM_MS)
+
+    def _on_zoomed(self) -> None:
+        if self._labels is not None:
+            self._labels.follow_zoom()
+
+
+def _edit_of(
+    labels: SlideLabels, layer: Shapes, action: str, which: Any, class_name: str | None
+) -> Edit | None:
+    """What a change of the shapes by napari or other code comes to."""
+    n = len(labels.shapes.ids)
+    rows = sorted({int(i) % max(len(layer.data), 1) for i in which}) if which else []
+    if action == "added":
+        rows = list(range(n, len(layer.data)))
+        made = [
+            Annotation(geometry=g, class_name=class_name, author=reader_initials(),
+                       created=stamp(), modified=stamp())
+            for g in (_geometry_of(layer, i) for i in rows)
+            if g is not None
+        ]  # fmt: skip
+        return Edit("Draw", added=tuple(made)) if made else None
+    owners = dict.fromkeys(labels.shapes.ids[int(i)] for i in which if -n <= int(i) < n)
+    old = [labels.store.get(i) for i in owners if i in labels.store]
+    if action == "removed":
+        return Edit("Delete", removed=tuple(old)) if old else None
+    changed = []
+    for a in old:
+        mine = [i for i in rows if i < n and labels.shapes.ids[i] == a.id]
+        if len(mine) == 1 and labels.shapes.ids.count(a.id) == 1:
+            geometry = _geometry_of(layer, mine[0])
+            if geometry is not None:
+                changed.append(dataclasses.replace(a, geometry=geometry, modified=stamp()))
+    before = tuple(labels.store.get(a.id) for a in changed)
+    return Edit("Change", removed=before, added=tuple(changed)) if changed else None
+
+
+def _geometry_of(layer: Shapes, i: int) -> Any:
+    """A shape of napari's as geometry; None for what is no region."""
+    from napari_her2._qt.regions import corners_of
+
+    corners = corners_of(layer, i)
+    if corners is None or len(corners) < 3:
+        return None
+    polygon = shapely.Polygon(world_yx_to_xy(corners, 1.0, 1.0))
+    whole = polygon if polygon.is_valid else shapely.make_valid(polygon)
+    return whole if whole.area > 0 else None

@@ -1,0 +1,82 @@
+"""Labels in a window without a screen: drawn by calls of the tools, as the mouse makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from made_windows import Desk, trio, wait_for
+
+from napari_her2._qt.annotate.tools import At
+from napari_her2._qt.annotate.widget import AnnotateWidget
+
+
+class LabelDesk(Desk):
+    """A window with one slide and the Annotate dock."""
+
+    def __init__(self, qtbot: Any, path: Any) -> None:
+        super().__init__(qtbot, trio())
+        self.open(path)
+        self.dock = AnnotateWidget(self.viewer)
+        qtbot.addWidget(self.dock)
+        self.dock.resize(360, 900)
+        self.dock.show()
+        wait_for(lambda: self.controller.labels is not None)
+
+    @property
+    def controller(self) -> Any:
+        return self.session.annotate
+
+    @property
+    def easel(self) -> Any:
+        return self.controller.easel
+
+    @property
+    def labels(self) -> Any:
+        return self.controller.labels
+
+    @property
+    def store(self) -> Any:
+        return self.labels.store
+
+    def key(self, name: str) -> None:
+        """Press a key of the Labels layer."""
+        from napari.utils.key_bindings import coerce_keybinding
+
+        layer = self.labels.layer
+        layer.keymap[coerce_keybinding(name)](layer)
+
+    def stroke(self, *places: tuple[float, float], shift: bool = False, alt: bool = False) -> None:
+        """Press, drag along, release."""
+        at = [At(x, y, 1.0, shift, alt) for x, y in places]
+        if self.easel.press(at[0]):
+            for place in at[1:]:
+                self.easel.drag(place)
+            self.easel.release(at[-1])
+
+    def clicks(self, *places: tuple[float, float], double: bool = False) -> None:
+        """Click here and there."""
+        for x, y in places:
+            at = At(x, y)
+            self.easel.press(at)
+            self.easel.release(at)
+        if double:
+            self.easel.double(At(*places[-1]))
+
+    def polygon(self, *corners: tuple[float, float], name: str | None = None) -> Any:
+        """Draw a polygon and give the region."""
+        if name is not None:
+            self.easel.choose_class(name)
+        self.controller.take_tool("polygon")
+        self.clicks(*corners)
+        self.key("Enter")
+        return self.labels.selected[0]
+
+    def shapes(self) -> Sequence[Any]:
+        """What the layer draws."""
+        return self.labels.layer.data
+
+
+def square(x: float, y: float, side: float) -> list[tuple[float, float]]:
+    """Corners of a square."""
+    return [(x, y), (x + side, y), (x + side, y + side), (x, y + side)]
