@@ -120,7 +120,7 @@ def tile_features(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """
     side = min(_LOOK_PX, rgb.shape[0])
     small = cv2.resize(rgb, (side, side), interpolation=cv2.INTER_AREA)
-    od = -np.log10((small.astype(np.float32) + 1) / 256)
+    od = -np.log10((small.astype(np.float64) + 1) / 256)
     grey = cv2.cvtColor(np.asarray(small, np.uint8), cv2.COLOR_RGB2GRAY).astype(np.float32)
     slope = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
     pale = (od.mean(2) < _PALE_OD).mean()

@@ -35,7 +35,7 @@ FEW_GROUPS: Final = 5
 """With fewer groups than this only the test is kept apart as a whole group: tuning on fields of the
 training slides costs less than learning from one slide less."""
 
-FIELDS_UM: Final = (2000.0, 1000.0, 500.0, 250.0, 125.0)
+FIELDS_UM: Final = (2000.0, 1000.0, 500.0, 350.0, 250.0, 180.0, 125.0, 90.0)
 LEAST_FIELDS: Final = 8
 """Sides of the fields tried; the largest that gives each class so many fields is taken."""
 

@@ -13,7 +13,7 @@ _ABSENT: Final = (4.0, 0.25, 1.0)
 """What it costs that a class is absent: to learn from, to tune on, to test on. Off by a whole class
 costs at most about 1, so a class of a single group is learnt from."""
 
-_WORK: Final = 4000
+_WORK: Final = 2000
 """Groups placed in all over the attempts."""
 
 
@@ -49,7 +49,7 @@ def share_out(
     weight = counts[:, used] / total[used]
     wished = np.asarray(shares, np.float64)
     best, least = np.zeros(n, np.intp), np.inf
-    tries = int(np.clip(_WORK // max(n, 1), 1, 24))
+    tries = int(np.clip(_WORK // max(n, 1), 1, 8))
     for _ in range(tries):
         side = _place(weight, wished, rng)
         if n <= 64:
