@@ -7,7 +7,6 @@ its default value is left out.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
@@ -53,7 +52,7 @@ def annotations_from_json(rows: Sequence[dict[str, Any]]) -> tuple[Annotation, .
     try:
         geometries = shapely.from_wkb([base64.b64decode(r["wkb"]) for r in rows])
         return tuple(_annotation(r, g) for r, g in zip(rows, geometries, strict=True))
-    except (KeyError, TypeError, AttributeError, binascii.Error, ShapelyError) as e:
+    except (KeyError, TypeError, AttributeError, ValueError, ShapelyError) as e:
         msg = f"not annotations as they are kept here: {e}"
         raise ValueError(msg) from None
 
