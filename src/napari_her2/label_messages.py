@@ -58,6 +58,21 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
         "{name} holds more than {limit}, which is too much to import at once: split the file."
     ),
     "annotations_need": "{name} cannot be imported without {what}: give {how} and try again.",
+    "mask_name": (
+        "{name} is no name for a mask: let it end in .png, .ome.tif or .ome.zarr, which also "
+        "chooses the kind."
+    ),
+    "mask_classes": (
+        "A PNG mask has room for 255 classes, not {n}: write an .ome.tif or .ome.zarr instead."
+    ),
+    "mask_mpp": (
+        "The slide does not state its pixel size: give the size of the mask as --downsample."
+    ),
+    "mask_step": "{value} level-0 pixels make no pixel of a mask: give 1 or more.",
+    "export_needs_slide": "This format needs the slide: give it with --slide.",
+    "export_in_the_way": (
+        "{path} holds something else: give a new folder, or one that such an export made."
+    ),
     "note_cut_off": "The file ends too early or is damaged: what stands before was imported.",
     "note_repaired": "{n} outlines crossed themselves and were repaired.",
     "note_crossing": "{n} outlines cross themselves and were kept as they are.",
@@ -121,6 +136,11 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
     "one_patient": (
         "All labels come from one patient: without a second patient there is no honest test, so "
         "only training figures are shown."
+    ),
+    # what to label next
+    "why_unsure": "Between {first} ({p_first}) and {second} ({p_second}).",
+    "why_unsure_new": (
+        "Between {first} ({p_first}) and {second} ({p_second}), and unlike what is labelled so far."
     ),
     # training
     "one_slide": (

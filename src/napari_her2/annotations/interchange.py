@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final
 
 from napari_her2.annotations.annotation import Annotation
+from napari_her2.annotations.exporting import TARGETS, Target, write_annotations
 from napari_her2.annotations.formats.asap import read_asap
 from napari_her2.annotations.formats.coco import read_coco
 from napari_her2.annotations.formats.csv_table import read_csv
@@ -14,18 +15,17 @@ from napari_her2.annotations.formats.cytomine import read_cytomine, read_wkt
 from napari_her2.annotations.formats.imagescope import read_imagescope
 from napari_her2.annotations.formats.intake import Crossing, Intake
 from napari_her2.annotations.formats.limits import load_json, read_file
-from napari_her2.annotations.formats.outcome import Exported, Imported, Skipped, count_classes
+from napari_her2.annotations.formats.outcome import Exported, Imported, Skipped
 from napari_her2.annotations.formats.parquet_table import read_parquet
 from napari_her2.annotations.formats.placing import check_place
 from napari_her2.annotations.formats.qupath import read_qupath
-from napari_her2.annotations.formats.qupath_writing import Dialect, write_qupath
 from napari_her2.annotations.formats.sectra import read_sectra
 from napari_her2.annotations.formats.sniffing import JsonKind, Kind, kind_of_bytes, kind_of_json
+from napari_her2.annotations.formats.tile_cutting import TileRule
 from napari_her2.annotations.formats.xml_reading import root_name
 from napari_her2.annotations.kept import stored_annotations
 from napari_her2.annotations.schema import ClassSchema
-from napari_her2.errors import BadAnnotationsError, UsageError
-from napari_her2.results.atomic import write_stream
+from napari_her2.errors import BadAnnotationsError
 
 __all__ = [
     "TARGETS",
@@ -33,14 +33,10 @@ __all__ = [
     "Imported",
     "Skipped",
     "Target",
+    "TileRule",
     "read_annotations",
     "write_annotations",
 ]
-
-Target = Literal["geojson"]
-"""Formats that are written."""
-
-TARGETS: tuple[Target, ...] = get_args(Target)
 
 
 def read_annotations(
@@ -177,49 +173,3 @@ _JSON_READERS: Final[dict[JsonKind, tuple[str, Callable[[Any, Intake], list[Anno
     "qupath": ("QuPath GeoJSON", read_qupath), "coco": ("COCO", read_coco),
     "cytomine": ("Cytomine JSON", read_cytomine), "sectra": ("Sectra JSON", read_sectra),
 }  # fmt: skip
-
-
-def write_annotations(
-    path: Path,
-    annotations: Sequence[Annotation],
-    *,
-    to: Target = "geojson",
-    slide: Any = None,  # noqa: ARG001
-    schema: ClassSchema | None = None,
-    dialect: Dialect = "current",
-) -> Exported:
-    """Write annotations for another tool.
-
-    Parameters
-    ----------
-    path : Path
-        The file or folder; it is there in full or not at all.
-    annotations : sequence of Annotation
-        In level-0 pixels.
-    to : str
-        One of :data:`TARGETS`.
-    slide : Slide, optional
-        The slide they lie on; some formats need its size or its pixels.
-    schema : ClassSchema, optional
-        Order, colours and QuPath's names of the classes.
-    dialect : {"current", "old"}
-        Of QuPath's GeoJSON.
-
-    Returns
-    -------
-    Exported
-        How much was written, and what the format has no place for.
-
-    Raises
-    ------
-    UsageError
-        For an unknown format.
-    CannotWriteError, DiskFullError
-        What was there stays.
-    """
-    path = Path(path)
-    if to not in TARGETS:
-        detail = f"There is no format “{to}”: choose one of {', '.join(TARGETS)}."
-        raise UsageError("usage", detail=detail)
-    write_stream(path, lambda f: write_qupath(f, annotations, schema=schema, dialect=dialect))
-    return Exported(len(annotations), count_classes(list(annotations)), (), (path,))

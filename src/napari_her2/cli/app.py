@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, str]] = {
     "doctor": "doctor:doctor",
     "evaluate": "evaluate:evaluate_command",
     "info": "info:info",
+    "labels": "labels:labels",
     "models": "models:models",
     "open": "viewer:open_command",
     "predict": "predict:predict_command",

@@ -25,12 +25,15 @@ from napari_her2.annotations.formats.drafts import Draft, annotations_of, outlin
 from napari_her2.annotations.formats.intake import Intake
 from napari_her2.annotations.formats.xml_reading import elements
 
-__all__ = ["ARROW", "ELLIPSE", "ID", "OUTLINE", "RECTANGLE", "RULER", "read_imagescope"]
+__all__ = ["ARROW", "ELLIPSE", "ID", "NO_NAME", "OUTLINE", "RECTANGLE", "RULER", "read_imagescope"]
 
 OUTLINE, RECTANGLE, ELLIPSE, ARROW, RULER = "0", "1", "2", "3", "4"
 
 ID: Final = "napari-her2 id"
 """Attribute of a region: regions with the same one are parts of one object."""
+
+NO_NAME: Final = "napari-her2 unclassified"
+"""Attribute of a layer of ours whose objects have no class."""
 
 _KINDS: Final = {
     "Polygon": OUTLINE, "Rectangle": RECTANGLE, "Ellipse": ELLIPSE, "Arrow": ARROW, "Ruler": RULER,
@@ -116,7 +119,7 @@ def _region(element: Element, layer: Element | None, number: int) -> _Region:
     return _Region(number, draft, element.get("Id", ""), negative, element.get("InputRegionId", ""))
 
 
-def _layer_name(layer: Element | None, number: int) -> str:
+def _layer_name(layer: Element | None, number: int) -> str | None:
     if layer is None:
         return f"Layer {number + 1}"
     if layer.get("Name"):
@@ -126,6 +129,8 @@ def _layer_name(layer: Element | None, number: int) -> str:
     if first is not None:
         # A heading that every new layer has says nothing; what is written below it does.
         name = first.get("Name", "")
+        if name == NO_NAME:
+            return None
         found = first.get("Value", "") if name in {"", "Description"} else name
         if found:
             return found

@@ -37,6 +37,8 @@ REASONS: Final[dict[str, str]] = {
     "outside": "outside the slide",
     "overlap": "wholly covered by objects drawn later",
     "too_small": "smaller than a pixel of the mask",
+    "lines": "lines (the format holds areas and points only)",
+    "two_classes": "tile that two classes cover",
     "no_tile": "too small for a tile",
     "unreadable_tile": "tile of the slide that is not readable",
 }
