@@ -14,6 +14,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from napari_her2.annotations.annotation import Annotation
+from napari_her2.annotations.geometry_edits import repair
 from napari_her2.annotations.schema import ClassSchema
 from napari_her2.training.label_rules import LabelRules
 
@@ -155,7 +156,7 @@ def _sort_one(out: Labelling, a: Annotation, label: int, propagated: bool) -> No
         at = shape.centroid
         out.marks.append(LabelMark(a.id, at.x, at.y, label, a.author, propagated))
     elif a.is_area:
-        area = _areas_of(shape)
+        area = repair(shape).geometry
         if area is None:
             out.skipped["outline without an area"] += 1
         else:
@@ -165,16 +166,6 @@ def _sort_one(out: Labelling, a: Annotation, label: int, propagated: bool) -> No
             out.marks.append(LabelMark(a.id, float(x), float(y), label, a.author, propagated))
     else:
         out.skipped["a line labels nothing"] += 1
-
-
-def _areas_of(shape: BaseGeometry) -> BaseGeometry | None:
-    """The shape, repaired if it crosses itself; None if nothing with an area is left."""
-    if not shape.is_valid:
-        shape = shapely.make_valid(shape)
-    if shape.geom_type == "GeometryCollection":
-        parts = [g for g in shapely.get_parts(shape) if g.area > 0]
-        shape = shapely.union_all(parts)
-    return shape if shape.area > 0 else None
 
 
 def annotations_digest(annotations: Iterable[Annotation]) -> str:

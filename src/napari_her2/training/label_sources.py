@@ -10,7 +10,7 @@ from typing import Any
 
 from napari_her2.annotations.annotation import Annotation
 from napari_her2.annotations.schema import ClassSchema
-from napari_her2.errors import BadLabelSetError, RunDamagedError
+from napari_her2.errors import BadAnnotationsError, BadLabelSetError, RunDamagedError
 from napari_her2.results.corrections import FILE_NAME, Correction, CorrectionsFile
 from napari_her2.results.stored import MARKER
 from napari_her2.slides.base import Slide
@@ -48,9 +48,7 @@ def load_annotations(
     if not isinstance(given, Path):
         return tuple(given), {}
     if given.is_dir():
-        from napari_her2.annotations.book import read_book
-
-        return tuple(read_book(given)), {}
+        return _of_book(given, slide), {}
     from napari_her2.annotations.interchange import read_annotations
 
     size, mpp = slide.size, slide.mpp
@@ -64,6 +62,20 @@ def load_annotations(
     for s in found.skipped:
         skipped[s.reason] = skipped.get(s.reason, 0) + s.n
     return found.annotations, skipped
+
+
+def _of_book(folder: Path, slide: Slide) -> tuple[Annotation, ...]:
+    """What is kept in an annotation book, read without opening it for changes."""
+    from napari_her2.annotations.kept import stored_annotations
+
+    identity, found = stored_annotations(folder)
+    theirs, ours = (identity.get("width"), identity.get("height")), slide.size
+    if None not in theirs and theirs != (ours.width, ours.height):
+        raise BadAnnotationsError(
+            "foreign_ann", theirs=f"{theirs[0]:,} x {theirs[1]:,}",
+            ours=f"{ours.width:,} x {ours.height:,}",
+        )  # fmt: skip
+    return found
 
 
 def read_corrections(run: Path, content_key: str) -> tuple[Correction, ...]:
