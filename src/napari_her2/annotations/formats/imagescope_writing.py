@@ -18,7 +18,7 @@ from shapely.geometry.base import BaseGeometry
 from napari_her2.annotations.annotation import Annotation
 from napari_her2.annotations.formats.class_index import class_index
 from napari_her2.annotations.formats.colours import to_aperio
-from napari_her2.annotations.formats.imagescope import ID, OUTLINE, RECTANGLE, RULER
+from napari_her2.annotations.formats.imagescope import ID, NO_NAME, OUTLINE, RECTANGLE, RULER
 from napari_her2.annotations.schema import ClassSchema
 
 __all__ = ["KEEPS", "write_imagescope"]
