@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import shapely
 from numpy.typing import ArrayLike
-from shapely.geometry import LineString, MultiPolygon, Polygon
+from shapely.geometry import LinearRing, LineString, MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from napari_her2.annotations.annotation import AREAS
@@ -234,7 +234,17 @@ def _polygons(geometry: BaseGeometry) -> tuple[Polygon, ...]:
 
 
 def _made_valid(polygon: Polygon) -> BaseGeometry:
-    return shapely.make_valid(polygon, method="structure", keep_collapsed=False)
+    whole = _enclosed(polygon.exterior)
+    holes = [_enclosed(r) for r in polygon.interiors]
+    return shapely.difference(whole, shapely.union_all(holes)) if holes else whole
+
+
+def _enclosed(ring: LinearRing) -> BaseGeometry:
+    """What a ring goes round. Where it goes back on itself, windings cancel out: odd counts too."""
+    flat = Polygon(ring)
+    wound = shapely.make_valid(flat, method="structure", keep_collapsed=False)
+    odd = shapely.make_valid(flat)
+    return shapely.union_all([*polygons_in(wound), *polygons_in(odd)])
 
 
 def _sound(area: Area) -> Area | None:
