@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
@@ -106,15 +108,16 @@ def _score_column(folder: Path) -> str:
 
 
 def synthetic(seeds: Sequence[int]) -> None:
-    """Classes, completeness and density of matched cells, seeds pooled."""
-    counts = np.zeros((len(CELL_CLASSES), len(CELL_CLASSES)))
-    errors, densities = [], []
+    """Classes, completeness and density of matched cells, seeds pooled; specks are left out."""
+    by_slide, errors, densities = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         for seed in seeds:
             slide = Path(folder) / f"{seed}.svs"
             truth = write_slide("her2-ihc", SYNTHETIC_PX, seed, slide, mpp=SYNTHETIC_UM)
             d = document_of(CellsRequest(slide, out=Path(folder) / "out"))
-            found, true = load_cells(Path(d["run_dir"])), pq.read_table(truth.cells).to_pydict()
+            table = pq.read_table(truth.cells)
+            true = table.filter(pc.invert(table["speck"])).to_pydict()
+            found = load_cells(Path(d["run_dir"]))
             true_yx = np.stack([true["y_px"], true["x_px"]], axis=1)
             distance, index = cKDTree(found.points_yx).query(true_yx)
             first = np.full(len(found), -1)
@@ -123,7 +126,9 @@ def synthetic(seeds: Sequence[int]) -> None:
             near = (distance <= MATCH_UM / SYNTHETIC_UM) & (first[index] == np.arange(len(index)))
             name = np.array(true["class"])[near]
             row = np.array([CELL_CLASSES.index(n) for n in name])
+            counts = np.zeros((len(CELL_CLASSES), len(CELL_CLASSES)))
             np.add.at(counts, (row, found["class"][index[near]]), 1)
+            by_slide.append(counts)
             tumour = np.isin(name, TUMOUR_CLASSES)
             share = np.array(true["membrane_completeness"], float)[near][tumour]
             error = np.abs(found["membrane_completeness"][index[near]][tumour] - share)
@@ -143,14 +148,30 @@ def synthetic(seeds: Sequence[int]) -> None:
     ratio = od[0][stained] / od[1][stained]
     low, middle, high = np.percentile(ratio, (25, 50, 75))
     print(f"Membrane OD, measured to true: {middle:.2f} (quartiles {low:.2f} to {high:.2f})")
-    tumour_part = counts[:4, :4] / counts[:4, :4].sum(1, keepdims=True)
-    print("Scores of tumour cells called tumour, diagonal:",
-          " ".join(f"{v:.3f}" for v in np.diag(tumour_part)))  # fmt: skip
+    counts = np.sum(by_slide, axis=0)
+    limits = np.percentile(resampled_diagonals(np.array(by_slide)), (2.5, 97.5), axis=0)
+    print("Scores of tumour cells called tumour, diagonal (95 % limits over slides):", ", ".join(
+        f"{v:.3f} ({low:.3f}-{high:.3f})"
+        for v, low, high in zip(diagonal(counts), *limits, strict=True)
+    ))  # fmt: skip
     print("\n| true \\ found | " + " | ".join(CELL_CLASSES) + " | n |")
     print("|---" * (len(CELL_CLASSES) + 2) + "|")
     for name, row in zip(CELL_CLASSES, counts, strict=True):
         share = row / max(row.sum(), 1)
         print(f"| {name} | " + " | ".join(f"{v:.2f}" for v in share) + f" | {row.sum():.0f} |")
+
+
+def diagonal(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of the cells of each score that got it, of those called tumour."""
+    part = counts[..., :4, :4]
+    return np.asarray(np.diagonal(part, axis1=-2, axis2=-1) / np.maximum(part.sum(-1), 1))
+
+
+def resampled_diagonals(by_slide: NDArray[np.float64], times: int = 2000) -> NDArray[np.float64]:
+    """Diagonals of slides drawn with replacement: cells of one slide are alike."""
+    n = len(by_slide)
+    drawn = np.random.default_rng(0).integers(0, n, (times, n))
+    return diagonal(by_slide[drawn].sum(1))
 
 
 def main() -> None:

@@ -78,17 +78,17 @@ SETTINGS: Final[Mapping[CellMode, DetectionSettings]] = {
     # Haematoxylin takes twice as much red as blue, DAB a third: red minus half the blue is nucleus
     # minus membrane (Vandenberghe 2017), and keeps its sign where strong DAB leaves no blue light.
     "her2-ihc": DetectionSettings(
-        weights=(1.0, 0.0, -0.5),
+        weights=(1.0, 0.0, -0.6),
         spared_od=0.03,
         largest_od=1.5,
         grey_per_od=800,
         smooth_um=1.2,
         marker_um=1.3,
-        local_um=16.0,
-        local_share=1.0,
-        threshold_share=1.0,
-        intensity_um=1.0,
-        dip_um=0.35,
+        local_um=14.0,
+        local_share=0.75,
+        threshold_share=0.9,
+        intensity_um=0.5,
+        dip_um=0.3,
         core_share=0.625,
         interiors=True,
     ),

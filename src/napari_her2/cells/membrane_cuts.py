@@ -61,7 +61,7 @@ class MembraneCuts:
     faint_od: float = 0.06
     moderate_od: float = 0.19
     strong_od: float = 0.62
-    some: float = 0.12
+    some: float = 0.13
     shade_contrast: float = 0.115
     clear_nucleus: float = 0.0095
     enough: float = 0.50

@@ -18,8 +18,10 @@ from napari_her2.synthetic.nuclei import Kind
 from napari_her2.synthetic.pyramid import PixelSource, SlideSpec, write_pyramid
 from napari_her2.synthetic.sources import SceneSource
 from napari_her2.synthetic.truth import (
+    SPECK_UM2,
     RegionTruth,
     Truth,
+    specks,
     truth_paths,
     write_cells,
     write_json,
@@ -114,7 +116,12 @@ def _count(columns: Mapping[str, NDArray[Any]]) -> dict[str, int]:
 
 
 def ihc_truth(
-    scene: IhcScene, spec: SlideSpec, mpp: float, mpp_y: float, counts: Mapping[str, int]
+    scene: IhcScene,
+    spec: SlideSpec,
+    mpp: float,
+    mpp_y: float,
+    counts: Mapping[str, int],
+    speck_count: int,
 ) -> dict[str, Any]:
     """What the JSON of a HER2 slide holds."""
     percent = _percent(counts)
@@ -130,6 +137,7 @@ def ihc_truth(
         "stains": scene.stains.describe(),
         "statuses": {b: "positive" if statuses[b] else "negative" for b in BIOMARKERS},
         "counts": dict(counts),
+        "specks": speck_count,
         "tumour_cells": sum(counts[f"tumour {s}"] for s in SCORES),
         "percent": percent,
         "score": case_score(percent),
@@ -137,6 +145,7 @@ def ihc_truth(
         "units": {
             "membrane_od": "absorbance, base 10, along the unit DAB vector, before blur",
             "membrane_completeness": "stained share of the perimeter, 0 to 1",
+            "specks": f"artefacts under {SPECK_UM2:g} µm², flagged: neither to be found nor missed",
         },
     }
 
@@ -162,7 +171,7 @@ def write_ihc(
         {
             "slide": out.name,
             "kind": "her2-ihc",
-            **ihc_truth(scene, spec, mpp, mpp_y, _count(columns)),
+            **ihc_truth(scene, spec, mpp, mpp_y, _count(columns), int(specks(columns).sum())),
             "regions": regions,
             "cells": cells,
             **more,
@@ -240,7 +249,7 @@ def _mosaic_slide(
         {
             "slide": out.name,
             "kind": "her2-ihc",
-            **ihc_truth(first, spec, mpp, mpp, counts),
+            **ihc_truth(first, spec, mpp, mpp, counts, sum(int(specks(p).sum()) for p in parts)),
             "regions": write_regions(paths[1], regions),
             "cells": write_cells(paths[2], parts),
             "layout": "mosaic",

@@ -16,6 +16,7 @@ from napari_her2.errors import CannotWriteError, UsageError
 from napari_her2.synthetic import KINDS, HeScene, Truth, write_slide
 from napari_her2.synthetic import he_slide as he_module
 from napari_her2.synthetic import ihc_slide as ihc_module
+from napari_her2.synthetic.truth import SPECK_UM2
 from napari_her2.synthetic.warp import warp_from_dict
 
 
@@ -138,6 +139,13 @@ def test_her2_regions_hold_one_class(tmp_path: Path) -> None:
     table = pq.read_table(truth.cells)
     assert {"membrane_completeness", "membrane_od"} <= set(table.column_names)
     classes = np.array(table["class"].to_pylist())
+    speck = np.array(table["speck"])
+    assert document["specks"] == speck.sum() > 0
+    assert document["cells"] == len(speck) == sum(document["counts"].values())
+    area = np.array(table["nucleus_area_um2"])
+    assert (area[~speck] >= SPECK_UM2).all()
+    assert (area[speck] < SPECK_UM2).all()
+    assert set(classes[speck]) == {"artefact"}
     points = [
         Point(p) for p in zip(table["x_px"].to_pylist(), table["y_px"].to_pylist(), strict=True)
     ]
