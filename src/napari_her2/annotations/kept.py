@@ -194,8 +194,11 @@ def _replay(path: Path, identity: Mapping[str, Any], kept: Kept, guard: _Replay)
     if segment.unread:
         kept.notes.append(tr("annotations_cut_off", n=segment.unread))
     apart = 0
+    known = {e.chain for e in kept.entries}
     for entry in segment.entries:
         if entry.seq <= kept.seq:
+            # Written twice after a failed flush is all right; another action of that number not.
+            apart += entry.seq > kept.snapshot.seq and entry.chain not in known
             continue
         follows = entry.seq == kept.seq + 1 and entry.before == kept.chain
         if not follows or not _again(entry, kept.store, guard):

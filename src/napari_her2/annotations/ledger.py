@@ -126,11 +126,11 @@ class Ledger:
             for entry in self.pending:
                 self._file.append(entry)
             self._file.sync()
-        except Her2Error:
+        except Her2Error as e:
             # What a failed write or flush left in a file is not known: the next try makes a new
             # file and writes all again. The same action read twice counts once.
             self._let_go()
-            raise
+            raise type(e)(e.message_id, **e.slots | {"path": self.folder}) from None
         self._good += len(self.pending)
         self.journal = self._file.path.name
         self.pending.clear()

@@ -11,6 +11,7 @@ Whatever follows the last whole record is a torn tail and is cut off when the fi
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import struct
@@ -72,10 +73,15 @@ class AppendLog(ABC, Generic[B]):
                 self._file = self._reopen()
             else:
                 self._file = path.open("wb")
-                self._file.write(self.magic)
-                self._write_record(encode_json(self.header))
-                self.sync()
-                fsync_folder(path.parent)
+                try:
+                    self._file.write(self.magic)
+                    self._write_record(encode_json(self.header))
+                    self.sync()
+                    fsync_folder(path.parent)
+                except BaseException:
+                    with contextlib.suppress(OSError):
+                        self._file.close()
+                    raise
 
     @staticmethod
     @abstractmethod
