@@ -163,7 +163,8 @@ def _pale_places(
     level = peak.copy()
     peak[1:] &= ~level[:-1]
     peak[:, 1:] &= ~level[:, :-1]
-    y, x = np.nonzero(peak)
+    # Several times as fast as asking for rows and columns at once.
+    y, x = np.divmod(np.flatnonzero(peak), peak.shape[1])
     return y, x
 
 

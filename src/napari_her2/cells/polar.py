@@ -85,7 +85,7 @@ class PolarField:
 
         Parameters
         ----------
-        plane : ndarray of uint8 or int32
+        plane : ndarray of uint8, uint16 or int32
             Shape (height, width).
         index : ndarray of int
             Shape (m,): which cells.
@@ -105,7 +105,7 @@ class PolarField:
 
         Parameters
         ----------
-        plane : ndarray of uint8 or int32
+        plane : ndarray of uint8, uint16 or int32
             Shape (height, width).
         step : ndarray of int32
             Shape (n, 32).

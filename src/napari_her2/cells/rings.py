@@ -177,11 +177,14 @@ def _nuclei_along_rays(
 ) -> Steps:
     """Number of steps of each ray that lie in the cell's own nucleus, shape (n, 32)."""
     out = np.zeros((len(radius), RAYS), np.int16)
+    # Small numbers take half the room in the cache.
+    kind = np.uint16 if len(radius) < np.iinfo(np.uint16).max else np.int32
+    labels_seen = labels.astype(kind)
     # An elongated nucleus reaches further than the circle of its area: 1.8 is 3.2 to 1.
     for i, steps in field.chunks(1.8 * radius + 2):
-        own = (i + 1).astype(np.int32)
+        own = (i + 1).astype(kind)
         count = np.zeros((RAYS, len(i)), np.uint8)
-        for seen in field.along(labels, i, steps):
+        for seen in field.along(labels_seen, i, steps):
             count += (seen == own).view(np.uint8)
         out[i] = count.T
     return out
