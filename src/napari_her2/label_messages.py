@@ -109,6 +109,10 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
     "no_patients": (
         "To test by patient, the patient of every slide must be known; it is not for {names}."
     ),
+    "label_table": (
+        "{name} is not a table of slides and annotations: it needs a heading with slide and "
+        "annotations, and may have more of these: {columns}."
+    ),
     "label_cancelled": "Cancelled: no label set was written.",
     "label_inside": "{value} is no share of a tile: give a number above 0, up to 1.",
     "label_other": "{value} is no share of a tile: give a number from 0 to 1.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from napari_her2.cli.label_sets import make_command
 from napari_her2.cli.options import SLIDE, json_option, mpp_option
 from napari_her2.cli.output import clean_stdout, emit
 
@@ -32,7 +33,10 @@ _SCHEMA_HELP: Final = (
 
 @click.group(epilog="Example: napari-her2 labels import drawn.geojson --slide slide.svs")
 def labels() -> None:
-    """Annotations from and to other tools."""
+    """Annotations from and to other tools; label sets made of them."""
+
+
+labels.add_command(make_command)
 
 
 @labels.command(

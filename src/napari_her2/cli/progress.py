@@ -19,6 +19,7 @@ _STAGES: Final = {
     "tissue": "looking for tissue",
     "loading": "loading models",
     "scoring": "scoring tiles",
+    "drawing": "drawing labels",
     "saving": "saving",
 }
 _BAR: Final = 24
