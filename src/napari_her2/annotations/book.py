@@ -16,7 +16,7 @@ from napari_her2.annotations.audit import AuditRow, audit_rows
 from napari_her2.annotations.copies import copy_into, free_folder_beside
 from napari_her2.annotations.edits import Edit
 from napari_her2.annotations.folders import default_folder, write_aside
-from napari_her2.annotations.journal import Entry, pack
+from napari_her2.annotations.journal import Entry, pack_edit
 from napari_her2.annotations.kept import Kept, Shelf, read_book, read_kept
 from napari_her2.annotations.ledger import ChangedOnDiskError, Ledger
 from napari_her2.annotations.recovery import Recovery, open_elsewhere
@@ -252,7 +252,7 @@ class AnnotationBook:
             removed=len(edit.removed),
             added=len(edit.added),
             before=ledger.chain,
-            body=pack(edit.to_json()) if action == "edit" else b"",
+            body=pack_edit(edit) if action == "edit" else b"",
         )
         ledger.put(entry.sealed())
         self._save(raising=False)

@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Final, get_args
 import pyarrow as pa
 
 from napari_her2.annotations.edits import Edit
+from napari_her2.annotations.lossless import annotations_from_bytes, annotations_to_bytes
 from napari_her2.annotations.store import Action
 from napari_her2.errors import BadAnnotationsError, Her2Error
 from napari_her2.results.append_log import AppendLog
@@ -33,9 +34,11 @@ __all__ = [
     "journal_name",
     "journals_in",
     "pack",
+    "pack_edit",
     "read_header",
     "read_segment",
     "unpack",
+    "unpack_edit",
 ]
 
 FORMAT: Final = 1
@@ -48,6 +51,7 @@ _HEAD: Final = struct.Struct("<I")
 _SIZE: Final = struct.Struct("<Q")
 _CODEC: Final = pa.Codec("zstd", compression_level=1)
 _MAX_PLAIN: Final = 4 << 30
+_MAX_RATIO: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class Entry:
     @property
     def edit(self) -> Edit:
         """The edit of a new one; raises ValueError if it holds none."""
-        return Edit.from_json(unpack(self.body))
+        return unpack_edit(self.label, self.body)
 
     def payload(self) -> bytes:
         """As it stands in the file."""
@@ -214,21 +218,38 @@ def journals_in(folder: Path) -> list[Path]:
     return sorted(folder.glob("journal-*.bin"))
 
 
-def pack(document: object) -> bytes:
-    """JSON, compressed, with its length before it."""
-    data = json.dumps(document).encode("ascii")
+def pack(data: bytes) -> bytes:
+    """Compressed, with its length before it."""
     return _SIZE.pack(len(data)) + bytes(_CODEC.compress(data, asbytes=True))
 
 
-def unpack(data: bytes) -> Any:
-    """What :func:`pack` made; raises ValueError if it is something else."""
+def unpack(data: bytes) -> bytes:
+    """What :func:`pack` was given; raises ValueError if it is something else."""
     try:
         (size,) = _SIZE.unpack_from(data)
-        if size > _MAX_PLAIN:
+        # Before memory is taken: a damaged or hostile length must not cost more than the file.
+        if size > min(_MAX_PLAIN, (1 << 20) + _MAX_RATIO * len(data)):
             msg = "too long"
             raise ValueError(msg)
-        plain = _CODEC.decompress(data[_SIZE.size :], decompressed_size=size, asbytes=True)
-        return json.loads(plain)
-    except (struct.error, OSError, pa.ArrowException, RecursionError) as e:
-        msg = f"not a packed edit: {e}"
+        return bytes(_CODEC.decompress(data[_SIZE.size :], decompressed_size=size, asbytes=True))
+    except (struct.error, OSError, pa.ArrowException) as e:
+        msg = f"not what was packed: {e}"
         raise ValueError(msg) from None
+
+
+def pack_edit(edit: Edit) -> bytes:
+    """An edit as the body of an entry, which tells its label."""
+    removed = annotations_to_bytes(edit.removed)
+    return pack(_SIZE.pack(len(removed)) + removed + annotations_to_bytes(edit.added))
+
+
+def unpack_edit(label: str, body: bytes) -> Edit:
+    """The edit of :func:`pack_edit`; raises ValueError if it is none."""
+    data = unpack(body)
+    if len(data) < _SIZE.size:
+        msg = "not an edit"
+        raise ValueError(msg)
+    end = _SIZE.size + _SIZE.unpack_from(data)[0]
+    return Edit(
+        label, annotations_from_bytes(data[_SIZE.size : end]), annotations_from_bytes(data[end:])
+    )

@@ -1,11 +1,13 @@
 """All annotations of a slide as they were at one moment: so that opening need not replay years.
 
 ``snapshot-<number of the last action>-<start of its SHA-256>.bin``: a magic, a checksum, and
-compressed JSON. A snapshot is written beside and renamed into place; the last three are kept.
+compressed a head (JSON) and the annotations. A snapshot is written beside and renamed into place;
+the last three are kept.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import struct
 import zlib
@@ -16,7 +18,7 @@ from typing import Any, Final
 
 from napari_her2.annotations.annotation import Annotation
 from napari_her2.annotations.journal import FORMAT, START, pack, unpack
-from napari_her2.annotations.lossless import annotations_from_json, annotations_to_json
+from napari_her2.annotations.lossless import annotations_from_bytes, annotations_to_bytes
 from napari_her2.annotations.store import AnnotationStore, Step
 from napari_her2.errors import BadAnnotationsError
 from napari_her2.results.atomic import discard, write_bytes
@@ -28,6 +30,7 @@ GENERATIONS: Final = 3
 
 _MAGIC: Final = b"HER2SNA1"
 _CRC: Final = struct.Struct("<I")
+_LENGTH: Final = struct.Struct("<Q")
 _NAME: Final = re.compile(r"snapshot-(\d{12})-[0-9a-f]{8}\.bin")
 
 
@@ -86,7 +89,7 @@ def write_snapshot(
     DiskFullError, CannotWriteError
         The older ones are as they were.
     """
-    annotations = store.all()
+    annotations, ranks = store.all(), dict(store.ranks)
     document = {
         "format": FORMAT,
         "identity": dict(identity),
@@ -94,12 +97,13 @@ def write_snapshot(
         "seq": seq,
         "chain": chain,
         "journal": journal,
-        "annotations": annotations_to_json(annotations),
-        "ranks": dict(store.ranks),
+        # Mostly the annotations in their order, and then it goes without saying.
+        "ranks": None if list(ranks) == [a.id for a in annotations] else ranks,
         "done": [[s.label, s.number] for s in store.done_steps],
         "undone": [[s.label, s.number] for s in store.undone_steps],
     }
-    data = pack(document)
+    head = json.dumps(document).encode("ascii")
+    data = pack(b"".join((_LENGTH.pack(len(head)), head, annotations_to_bytes(annotations))))
     path = folder / f"snapshot-{seq:012d}-{chain[:8]}.bin"
     write_bytes(path, b"".join((_MAGIC, _CRC.pack(zlib.crc32(data)), data)))
     for old in snapshots_in(folder)[GENERATIONS:]:
@@ -122,17 +126,23 @@ def read_snapshot(path: Path) -> Snapshot:
         if content[: len(_MAGIC)] != _MAGIC or zlib.crc32(content[head:]) != crc:
             msg = "its checksum is wrong"
             raise ValueError(msg)
-        document = unpack(content[head:])
+        plain = unpack(content[head:])
+        end = _LENGTH.size + _LENGTH.unpack_from(plain)[0]
+        document = json.loads(plain[_LENGTH.size : end])
         if document["format"] > FORMAT:
             raise BadAnnotationsError("annotations_newer", name=path.name)
+        annotations = annotations_from_bytes(plain[end:])
+        ranks = document["ranks"]
+        if ranks is None:
+            ranks = {a.id: i for i, a in enumerate(annotations)}
         return Snapshot(
             dict(document["identity"]),
             document["mpp"],
             int(document["seq"]),
             str(document["chain"]),
             str(document["journal"]),
-            annotations_from_json(document["annotations"]),
-            {str(k): int(v) for k, v in document["ranks"].items()},
+            annotations,
+            {str(k): int(v) for k, v in ranks.items()},
             tuple(Step(str(label), int(n)) for label, n in document["done"]),
             tuple(Step(str(label), int(n)) for label, n in document["undone"]),
         )

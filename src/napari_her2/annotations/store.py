@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
+import numpy as np
 import shapely
 
 from napari_her2.annotations.annotation import Annotation
@@ -19,7 +20,7 @@ __all__ = ["Action", "AnnotationStore", "Guard", "Step", "Tally"]
 Action = Literal["edit", "undo", "redo"]
 """What was done to the store: something new, or one step back or forth."""
 
-_POINTS: Final = ("Point", "MultiPoint")
+_POINTS: Final = (shapely.GeometryType.POINT.value, shapely.GeometryType.MULTIPOINT.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,17 +348,31 @@ class AnnotationStore:
         self.revision += 1
 
     def _count(self, annotations: tuple[Annotation, ...], sign: int) -> None:
-        areas = shapely.area([a.geometry for a in annotations])
-        for a, area in zip(annotations, areas.tolist(), strict=True):
-            t = self._tallies.get(a.class_name, Tally())
-            kind = a.geometry.geom_type
-            points = shapely.get_num_geometries(a.geometry).item() if kind in _POINTS else 0
-            n = t.n + sign
-            if n:
-                left = t.area_px + sign * area
-                self._tallies[a.class_name] = Tally(n, left, t.points + sign * points)
+        if not annotations:
+            return
+        geometries = [a.geometry for a in annotations]
+        points = np.isin(shapely.get_type_id(geometries), _POINTS)
+        rows = zip(
+            annotations,
+            shapely.area(geometries).tolist(),
+            (shapely.get_num_geometries(geometries) * points).tolist(),
+            strict=True,
+        )
+        more: dict[str | None, list[float]] = {}
+        for a, area, n_points in rows:
+            sums = more.setdefault(a.class_name, [0, 0.0, 0])
+            sums[0] += 1
+            sums[1] += area
+            sums[2] += n_points
+        for name, (n, area, n_points) in more.items():
+            t = self._tallies.get(name, Tally())
+            left = t.n + sign * int(n)
+            if left:
+                self._tallies[name] = Tally(
+                    left, t.area_px + sign * area, t.points + sign * int(n_points)
+                )
             else:
-                del self._tallies[a.class_name]
+                self._tallies.pop(name, None)
 
     def _tell(self, edit: Edit) -> None:
         for callback in tuple(self._listeners):

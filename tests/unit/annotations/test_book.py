@@ -35,6 +35,7 @@ def opened(folder, **more):
 
 def crash(book):
     """What a kill leaves: files as they are, no claim that counts."""
+    book._ledger._let_go()
     book._ledger._claim.release()
 
 

@@ -180,6 +180,7 @@ def test_each_action_is_flushed_before_the_next_can_start(tmp_path, monkeypatch)
     assert len(flushed) == 1
     book.undo()
     assert len(flushed) == 2
+    let_go(book)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limit")

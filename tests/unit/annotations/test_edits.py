@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import fields
 
@@ -21,6 +22,7 @@ from napari_her2.annotations.edits import (
     rename,
     replace,
 )
+from napari_her2.annotations.journal import pack_edit, unpack_edit
 
 
 def same(a, b):
@@ -39,12 +41,24 @@ def same(a, b):
 @given(st.lists(annotations(), max_size=4), st.lists(annotations(), max_size=3))
 def test_an_edit_written_down_is_the_same_edit(removed, added):
     edit = Edit("Polygon", tuple(removed), tuple(added))
-    again = Edit.from_json(json.loads(json.dumps(edit.to_json())))
-    assert again.label == edit.label
-    for mine, its in ((edit.removed, again.removed), (edit.added, again.added)):
-        assert len(mine) == len(its)
-        for a, b in zip(mine, its, strict=True):
-            same(a, b)
+    spelled = Edit.from_json(json.loads(json.dumps(edit.to_json())))
+    packed = unpack_edit(edit.label, pack_edit(edit))
+    for again in (spelled, packed):
+        assert again.label == edit.label
+        for mine, its in ((edit.removed, again.removed), (edit.added, again.added)):
+            assert len(mine) == len(its)
+            for a, b in zip(mine, its, strict=True):
+                same(a, b)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_packed_edit_that_was_changed_is_an_edit_or_refused(data):
+    body = bytearray(pack_edit(add([square(0, note="x", id="a"), square(5, id="b")])))
+    for _ in range(data.draw(st.integers(1, 3))):
+        body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(ValueError):
+        unpack_edit("x", bytes(body))
 
 
 def test_the_inverse_of_the_inverse_is_the_edit():
