@@ -22,6 +22,14 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
     "foreign_ann_name": (
         "These annotations belong to the slide {theirs}, this one is {ours}: nothing was imported."
     ),
+    "foreign_ann_pixels": (
+        "These annotations belong to another slide that is called {name} too and has the same "
+        "size, but other pixels: nothing was imported."
+    ),
+    "annotations_namesake": (
+        "{path} holds labels of a slide of the same name and size but with other pixels: they are "
+        "not shown here; import that folder if it is the same slide."
+    ),
     "annotations_newer": (
         "{name} was written by a newer version of this program: it is left as it is."
     ),
@@ -246,6 +254,9 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
     ),
     "bad_predictions": "{name} is not a table of predictions ({reason}).",
     "no_model_named": "Say which model is to be tested: give its id or its folder.",
+    "no_label_set": (
+        "There is no label set yet: draw regions in Annotate, then press “Make label set”."
+    ),
     "no_labels_named": "A cross-validation needs a label set: give its folder with --data.",
     "no_tuning": "There is no tuning part to fit a temperature on: leave --temperature out.",
     "class_not_known": (

@@ -78,8 +78,8 @@ def _network(command: Any) -> Any:
             click.option("--augment", type=click.Choice(["auto", "none", "geometry", "full"]),
                          default="auto", show_default=True,
                          help="Turned and mirrored (geometry); stained differently too (full)."),
-            click.option("--balance/--no-balance", default=True, show_default=True,
-                         help="Draw the classes equally often."),
+            click.option("--balance/--no-balance", default=None,
+                         help="Draw the classes equally often; by default as the recipe does."),
             click.option("--start-from", metavar="MODEL",
                          help="Id of an installed model, a safetensors file, or an address."),
             click.option("--start-sha256", default="", metavar="HEX",
@@ -126,6 +126,8 @@ def cells_command(recipe: str, **given: Any) -> int:
 @click.argument("label_set", type=click.Path(path_type=Path))
 @click.option("--biomarker", type=click.Choice(["ER", "PR", "HER2"]),
               help="What the model is for; by default as the classes say.")  # fmt: skip
+@click.option("--mode", type=click.Choice(["quick", "paper"]), default="quick", show_default=True,
+              help="paper = whole tiles as they come, Adam at a fixed rate.")  # fmt: skip
 @click.option("--width", type=click.FloatRange(0.05, 2.0), default=0.25, show_default=True,
               help="Width of Inception-V3; 1 as published.")  # fmt: skip
 @click.option("--stain-normalise", is_flag=True,

@@ -48,6 +48,8 @@ class Done:
 
 def serve_training(pipe: Connection, request: TrainRequest) -> None:
     """Train and tell over a pipe. Runs in the process that trains."""
+    # Threads that wait must not take the cores from the window beside them.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     prepare_worker(request.threads or os.cpu_count() or 1)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:

@@ -44,7 +44,7 @@ def cell_task(request: TrainRequest, material: Material) -> CellTask:
     }
     return CellTask(
         material, recipe, request.seed, kinds[request.augment],
-        balance=request.balance, membrane=request.membrane, start=cell_start(request),
+        balance=request.balance is not False, membrane=request.membrane, start=cell_start(request),
     )  # fmt: skip
 
 

@@ -28,8 +28,6 @@ class Task(Protocol):
 
     Attributes
     ----------
-    network : Module
-        What learns.
     epochs, steps_per_epoch : int
         How long at most.
     seed : int
@@ -40,12 +38,16 @@ class Task(Protocol):
         Largest norm of the gradient.
     """
 
-    network: nn.Module
     epochs: int
     steps_per_epoch: int
     seed: int
     score: str
     clip: float | None
+
+    @property
+    def network(self) -> nn.Module:
+        """What learns."""
+        ...
 
     def batch(self, step: int, rank: int = 0, ranks: int = 1) -> Batch:
         """Items of a step; of several devices each takes its share. A pure function."""

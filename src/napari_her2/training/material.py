@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from napari_her2.errors import CannotTrainError
 from napari_her2.messages import tr
+from napari_her2.training.label_rules import BIOMARKER_ROLES, biomarker_classes
 from napari_her2.training.label_set import LabelSet
 from napari_her2.training.request import TrainRequest
+from napari_her2.types import BIOMARKERS
 
 __all__ = ["PARTS", "Material", "Part", "check_material", "fields", "material_of"]
 
@@ -58,6 +60,8 @@ class Material:
         Tiles: which class is ``positive``, ``negative``, ``non_tumour``.
     stain : str
         ``H&E`` or ``H-DAB``.
+    biomarker : str or None
+        What tiles are labelled for.
     notes : tuple of str
         Sentences on how it was split.
     """
@@ -81,6 +85,7 @@ class Material:
     features: NDArray[np.float32] | None = None
     roles: dict[str, int] = field(default_factory=dict)
     stain: str = "H-DAB"
+    biomarker: str | None = None
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -176,8 +181,23 @@ def material_of(labels: LabelSet, request: TrainRequest) -> Material:
         pixels=labels.tiles if crops is None else lambda rows: np.asarray(crops[rows]),
         mpp=labels.tile_mpp, side=labels.tile_px, digest=labels.digest, name=labels.name,
         split_by=by, features=labels.features() if cells else None,
-        roles=labels.class_roles, stain=labels.stain, notes=notes,
+        roles=labels.class_roles or _roles(labels.classes), stain=labels.stain, notes=notes,
+        biomarker=_biomarker(labels.classes),
     )  # fmt: skip
+
+
+def _biomarker(classes: tuple[str, ...]) -> str | None:
+    found = [b for b in BIOMARKERS if set(biomarker_classes(b)) <= set(classes)]
+    return found[0] if len(found) == 1 else None
+
+
+def _roles(classes: tuple[str, ...]) -> dict[str, int]:
+    """Which class is which, where the classes are those of one biomarker."""
+    biomarker = _biomarker(classes)
+    if biomarker is None:
+        return {}
+    names = dict(zip(BIOMARKER_ROLES, biomarker_classes(biomarker), strict=True))
+    return {role: classes.index(name) for role, name in names.items()}
 
 
 FIELDS_UM: Final = (980.0, 490.0, 245.0, 122.0, 61.0)

@@ -49,8 +49,8 @@ class TrainRequest:
         Replaces the recipe's number.
     augment : str
         ``auto`` = the recipe's own, ``none``, ``geometry`` (turned and mirrored), ``full``.
-    balance : bool
-        Draw the classes equally often.
+    balance : bool, optional
+        Draw the classes equally often; None = as the recipe has it.
     stain_normalise : bool
         Bring the colours of every slide to those of one reference first (tiles).
     membrane : bool
@@ -85,7 +85,7 @@ class TrainRequest:
     mode: Literal["quick", "paper"] = "quick"
     epochs: int | None = None
     augment: AugmentMode = "auto"
-    balance: bool = True
+    balance: bool | None = None
     stain_normalise: bool = False
     membrane: bool = False
     width: float = 0.25
