@@ -15,11 +15,11 @@ from napari_her2.annotations.annotation import Annotation
 from napari_her2.annotations.audit import AuditRow, audit_rows
 from napari_her2.annotations.copies import copy_into, free_folder_beside
 from napari_her2.annotations.edits import Edit
-from napari_her2.annotations.folders import default_folder, write_aside
+from napari_her2.annotations.folders import default_folder, namesakes, write_aside
 from napari_her2.annotations.journal import Entry, pack_edit
 from napari_her2.annotations.kept import Kept, Shelf, read_book, read_kept
 from napari_her2.annotations.ledger import ChangedOnDiskError, Ledger
-from napari_her2.annotations.recovery import Recovery, open_elsewhere
+from napari_her2.annotations.recovery import Recovery, open_elsewhere, way_back
 from napari_her2.annotations.store import Action, Step
 from napari_her2.errors import AnnotationsBusyError, Her2Error, RunBusyError
 from napari_her2.messages import tr
@@ -306,12 +306,8 @@ class AnnotationBook:
     def discard_recovered(self) -> Edit:
         """See :meth:`~.recovery.Recovery.discard`."""
         self.allow()
-        then = {a.id: a for a in self._before}
-        now = {a.id: a for a in self.store}
-        gone = tuple(a for i, a in now.items() if then.get(i) != a)
-        back = tuple(a for i, a in then.items() if now.get(i) != a)
         write_aside(self.folder, self._ledger.header, self._since)
-        return self.store.apply(Edit(tr("discard_recovered"), gone, back))
+        return self.store.apply(way_back(self.store, self._before))
 
     def settle(self) -> None:
         """Forget what was recovered: it is what there is."""
@@ -392,6 +388,8 @@ def open_book(
     header = {**identity, "mpp": None if pixel is None else list(pixel)}
     ledger.start(header, kept.seq, kept.chain, kept.journal)
     ledger.snapped = (kept.snapshot.seq, kept.snapshot.chain)
+    if folder is None and not kept.seq:
+        kept.notes += [tr("annotations_namesake", path=f) for f in namesakes(identity)]
     book = AnnotationBook(place, identity, pixel, author, clock, kept, ledger, refusal, failure)
     if kept.entries and refusal is None:
         book.recovered = Recovery(len(kept.entries), kept.entries[-1].time, book)

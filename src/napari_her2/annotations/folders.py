@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,7 @@ from napari_her2.annotations.snapshots import snapshots_in
 from napari_her2.results.atomic import writing
 from napari_her2.settings import get_settings
 
-__all__ = ["default_folder", "folder_beside", "is_free", "write_aside"]
+__all__ = ["default_folder", "folder_beside", "is_free", "namesakes", "write_aside"]
 
 _UNSAFE: Final = re.compile(r"[^\w.()+ -]|^[. ]+|[. ]+$")
 _MAX_NAME: Final = 120
@@ -41,6 +41,29 @@ def default_folder(identity: Mapping[str, Any]) -> Path:
     Path
         ``annotations/<slide id>``; with a number where another slide of that name has this folder.
     """
+    return next(
+        f for f, header in _named(identity) if header is None or same_slide(identity, header)
+    )
+
+
+def namesakes(identity: Mapping[str, Any]) -> list[Path]:
+    """Folders of slides of the same name and size whose pixels are others.
+
+    Mostly another slide of a common name; it may also be the same one, written anew by some
+    program. Nobody can tell, so it is said and not decided.
+    """
+    without = {**identity, "quickhash": None}
+    found = []
+    for folder, header in _named(identity):
+        if header is None:
+            break
+        if same_slide(without, header) and not same_slide(identity, header):
+            found.append(folder)
+    return found
+
+
+def _named(identity: Mapping[str, Any]) -> Iterator[tuple[Path, dict[str, Any] | None]]:
+    """The folders for slides of one name, with the slide each belongs to; last an unused one."""
     root = get_settings().data_dir / "annotations"
     name = _UNSAFE.sub("_", str(identity["slide_id"]))[:_MAX_NAME] or "_"
     if _DEVICES.fullmatch(name):
@@ -48,9 +71,9 @@ def default_folder(identity: Mapping[str, Any]) -> Path:
     for number in count(1):
         folder = root / (name if number == 1 else f"{name}~{number}")
         header = next((h for p in journals_in(folder) if (h := read_header(p))), None)
-        if header is None or same_slide(identity, header):
-            return folder
-    raise AssertionError
+        yield folder, header
+        if header is None:
+            return
 
 
 def folder_beside(slide: Path) -> Path:

@@ -125,7 +125,8 @@ def check_identity(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
     Raises
     ------
     BadAnnotationsError
-        ``foreign_ann`` where sizes differ, ``foreign_ann_name`` where names or pixels do.
+        ``foreign_ann`` where sizes differ, ``foreign_ann_name`` where names do,
+        ``foreign_ann_pixels`` where only pixels do.
     """
     if same_slide(ours, theirs):
         return
@@ -133,6 +134,8 @@ def check_identity(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
     other = f"{theirs.get('width', 0):,} x {theirs.get('height', 0):,}"
     if mine != other:
         raise BadAnnotationsError("foreign_ann", theirs=other, ours=mine)
+    if theirs.get("slide_id") == ours["slide_id"]:
+        raise BadAnnotationsError("foreign_ann_pixels", name=ours["slide_id"])
     raise BadAnnotationsError(
         "foreign_ann_name", theirs=theirs.get("slide_id", "?"), ours=ours["slide_id"]
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_her2.annotations.annotation import Annotation
 from napari_her2.annotations.edits import Edit
 from napari_her2.errors import AnnotationsBusyError, RunBusyError
 from napari_her2.messages import tr
@@ -13,7 +15,7 @@ from napari_her2.messages import tr
 if TYPE_CHECKING:
     from napari_her2.annotations.book import AnnotationBook
 
-__all__ = ["Recovery", "clock_text", "open_elsewhere"]
+__all__ = ["Recovery", "clock_text", "open_elsewhere", "way_back"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,15 @@ class Recovery:
             Nothing was discarded.
         """
         return self.book.discard_recovered()
+
+
+def way_back(now: Iterable[Annotation], before: Iterable[Annotation]) -> Edit:
+    """The one edit that leads from what there is to what there was."""
+    then = {a.id: a for a in before}
+    here = {a.id: a for a in now}
+    gone = tuple(a for i, a in here.items() if then.get(i) != a)
+    back = tuple(a for i, a in then.items() if here.get(i) != a)
+    return Edit(tr("discard_recovered"), gone, back)
 
 
 def open_elsewhere(name: str, e: RunBusyError) -> AnnotationsBusyError:

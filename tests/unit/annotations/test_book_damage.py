@@ -387,4 +387,4 @@ def test_a_renamed_slide_is_known_by_its_pixels(tmp_path):
         assert len(book.store) == 1
     with pytest.raises(BadAnnotationsError) as e:
         open_book("S", (1000, 800), None, folder, quickhash="ffff")
-    assert e.value.message_id == "foreign_ann_name"
+    assert e.value.message_id == "foreign_ann_pixels"

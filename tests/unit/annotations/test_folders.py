@@ -45,6 +45,21 @@ def test_slides_of_one_name_get_folders_of_their_own(data):
         assert [a.note for a in book.store] == ["CMU-1 (7, 7)"]
 
 
+def test_a_namesake_with_other_pixels_is_said_and_never_shown(data):
+    with open_book("1", (100, 80), quickhash="aa") as book:
+        book.apply(add([square(0)]))
+        first = book.folder
+    with open_book("1", (100, 80), quickhash="bb") as book:
+        assert len(book.store) == 0
+        (note,) = book.notes
+        assert str(first) in note
+        book.apply(add([square(9)]))
+    with open_book("1", (100, 80), quickhash="bb") as book:
+        assert (book.notes, len(book.store)) == ([], 1)
+    with pytest.raises(BadAnnotationsError, match="other pixels"):
+        open_book("1", (100, 80), None, first, quickhash="bb")
+
+
 @pytest.mark.parametrize("name", ["..", "a/b", "C:\\x", "con", "", "x" * 500, " .hidden", "LPT1.x"])
 def test_no_name_leads_outside_or_to_a_device(data, name):
     folder = default_folder(identity(name))
