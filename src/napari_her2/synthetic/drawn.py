@@ -36,7 +36,7 @@ _REACH_UM: Final = 14.0
 """How far from a cell's centre a place still belongs to it."""
 _LEAST_UM2: Final = 2500.0
 _LEAST_ARTEFACT_UM2: Final = 400.0
-_LEAST_TISSUE_UM2: Final = 60_000.0
+_LEAST_TISSUE_UM2: Final = 20_000.0
 _LARGEST_PX: Final = 16_384
 _AUTHOR: Final = "synthetic truth"
 
@@ -175,7 +175,7 @@ def _tumour(
     places = _Places(slide, size, mpp)
     other = places.of(set(places.names.tolist()) - {"tumour", "artefact"})
     grown = cv2.morphologyEx(other.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
-    tumour = unary_union([g for g, _ in nests]).buffer(60 / mpp[0])
+    tumour = unary_union([g for g, _ in nests]).buffer(40 / mpp[0])
     for polygon in places.regions(np.asarray(grown > 0, bool), _LEAST_TISSUE_UM2, 9):
         left = polygon.difference(tumour)
         for part in getattr(left, "geoms", (left,)):
