@@ -217,6 +217,8 @@ class _OpenVinoRuntime:
         options: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": "bf16" if name.endswith("bf16") else "f32",
             "PERFORMANCE_HINT": "LATENCY",
+            # Or else each of several processes binds itself to the first core, and all wait for it.
+            "ENABLE_CPU_PINNING": False,
         }
         if threads:
             options["INFERENCE_NUM_THREADS"] = threads

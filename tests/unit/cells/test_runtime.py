@@ -86,6 +86,15 @@ def test_a_cell_gets_the_same_number_in_whatever_company(runtime: str) -> None:
     assert (run_cells(made_runtime, crops[::-1], None) == whole[::-1]).all()
 
 
+@needs_openvino
+def test_processes_side_by_side_do_not_share_one_core() -> None:
+    _, network = made("paper-466283")
+    runtime = runtimes._OpenVinoRuntime(network, "openvino", 1)
+    compiled = runtime._request.get_compiled_model()
+    # Bound to cores, all workers would sit on the first one.
+    assert not compiled.get_property("ENABLE_CPU_PINNING")
+
+
 def test_openvino_is_chosen_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtimes.importlib.util, "find_spec", lambda _name: None)
     assert choose_runtime("auto") == "torch"
