@@ -45,6 +45,7 @@ class ViewerActions(QObject):
                 for name in (
                     "toggle_map", "next_biomarker", "toggle_doubt", "previous_place",
                     "next_place", "whole_slide", "pick_tile", "toggle_docks", "toggle_cells",
+                    "toggle_labels",
                 )
             }  # fmt: skip
             for name, power in _POWERS.items():
@@ -100,6 +101,21 @@ class ViewerActions(QObject):
         """Show or hide the cells."""
         cells = self._session.score.cells
         cells.set_shown(not cells.shown)
+
+    def toggle_labels(self) -> None:
+        """Show or hide what was drawn."""
+        viewer, entry = self._session.viewer, self._session.active
+        if viewer is None or entry is None:
+            return
+        ours = [
+            x
+            for x in viewer.layers
+            if kind_of(x) in ("labels", "dots", "drawing", "carried")
+            and self._session.entry_of(x) is entry
+        ]
+        shown = any(x.visible for x in ours)
+        for layer in ours:
+            layer.visible = not shown
 
     def whole_slide(self) -> None:
         """Show the whole slide."""

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-import shapely
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_her2._qt.annotate.easel import Easel, stamp
+from napari_her2._qt.annotate.foreign import edit_of
 from napari_her2._qt.annotate.label_keys import guard_label_keys
+from napari_her2._qt.annotate.label_sources import LabelSources
+from napari_her2._qt.annotate.looking import SlideLook
 from napari_her2._qt.annotate.pointer import Pointer
+from napari_her2._qt.annotate.reshaping import Reshaping
 from napari_her2._qt.annotate.services import AnnotateServices, rescue_labels
 from napari_her2._qt.annotate.slide_labels import SlideLabels
-from napari_her2._qt.components.notice_dialog import reader_initials
+from napari_her2._qt.score.corrections import reader_name
 from napari_her2._qt.session import tell
-from napari_her2.annotations.annotation import Annotation
 from napari_her2.annotations.edits import Edit, lock, note
 from napari_her2.annotations.schema import AnnotationClass, ClassSchema
 from napari_her2.errors import Her2Error
-from napari_her2.geometry import world_yx_to_xy
 from napari_her2.layers.annotations import NO_CLASS
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class AnnotateController(QObject):
         Another slide's labels are the ones the dock works on, or they were opened just now.
     edited(Edit or None)
         They changed.
-    selection_changed(), saving_changed(), schema_changed()
+    selection_changed(), saving_changed(), schema_changed(), brush_changed()
         What the dock shows of them changed.
     failed(Exception or None)
         Why the labels can't be opened or changed.
@@ -54,13 +55,18 @@ class AnnotateController(QObject):
     selection_changed = Signal()
     saving_changed = Signal()
     schema_changed = Signal()
+    brush_changed = Signal()
     failed = Signal(object)
 
     def __init__(self, session: Session, services: AnnotateServices | None = None) -> None:
         super().__init__(session)
         self._session = session
         self.services = services or AnnotateServices()
-        self.easel = Easel(self)
+        self.look = SlideLook(session)
+        self.easel = Easel(self, self.look)
+        self.sources = LabelSources(session)
+        self.reshaping = Reshaping(self.easel, self.look)
+        self.easel.on_line = self.reshaping.split
         self.wanted = False
         self._labels: SlideLabels | None = None
         self._opening: set[int] = set()
@@ -102,7 +108,7 @@ class AnnotateController(QObject):
 
     def _open(self, entry: OpenSlide) -> None:
         self._opening.add(id(entry))
-        author = reader_initials()
+        author = reader_name()
 
         def done(book: Any) -> None:
             self._opening.discard(id(entry))
@@ -178,7 +184,7 @@ class AnnotateController(QObject):
 
     def _on_layer_removed(self, event: Any) -> None:
         entry = self._session.entry_of(event.value)
-        labels = None if entry is None else entry.extra.get("labels")
+        labels: SlideLabels | None = None if entry is None else entry.extra.get("labels")
         if labels is not None and labels.forget_layer(event.value) and labels is self._labels:
             self._pointer = None if labels.layer is None else self._pointer
 
@@ -215,7 +221,35 @@ class AnnotateController(QObject):
 
     def _on_tool_changed(self, name: str) -> None:
         if self._pointer is not None:
-            self._pointer.take(name)
+            self._pointer.take(name, self._brush_um())
+
+    def _brush_um(self) -> float:
+        """Width of the brush in the world."""
+        viewer, brush = self._session.viewer, self.easel.brush
+        if brush.fixed or viewer is None:
+            return brush.size_um
+        return brush.size_px / float(viewer.scene.camera.zoom)
+
+    def set_brush(self, size: float | None = None, *, fixed: bool | None = None) -> None:
+        """Change the brush: its width (screen pixels, or micrometres if fixed), or which it is."""
+        brush = self.easel.brush
+        if fixed is not None and fixed != brush.fixed:
+            brush.size_um = round(self._brush_um(), 1)
+            brush.fixed = fixed
+        if size is not None and brush.fixed:
+            brush.size_um = size
+        elif size is not None:
+            brush.size_px = size
+        self._show_brush()
+
+    def _show_brush(self) -> None:
+        if self._pointer is not None and self.easel.tool_name == "brush":
+            self._pointer.resize_cursor(self._brush_um())
+        self.brush_changed.emit()
+
+    def _resize_brush(self, larger: bool) -> None:
+        self.easel.brush.resize(larger)
+        self._show_brush()
 
     @property
     def at_work(self) -> bool:
@@ -235,7 +269,7 @@ class AnnotateController(QObject):
         elif action.startswith("tool_"):
             self.take_tool(action.removeprefix("tool_"))
         else:
-            call = {
+            calls: dict[str, Callable[[], Any]] = {
                 "toggle_subtract": self.easel.toggle_subtracting,
                 "finish": self.easel.finish,
                 "back": self.easel.back,
@@ -243,9 +277,11 @@ class AnnotateController(QObject):
                 "delete": self.easel.delete,
                 "undo": self.easel.undo,
                 "redo": self.easel.redo,
-            }.get(action)
-            if call is not None:
-                call()
+                "brush_smaller": functools.partial(self._resize_brush, False),
+                "brush_larger": functools.partial(self._resize_brush, True),
+            }
+            if action in calls:
+                calls[action]()
 
     def hold_space(self, held: bool) -> None:
         """Give the mouse to the camera while Space is held."""
@@ -315,12 +351,21 @@ class AnnotateController(QObject):
         if self._labels is not None:
             self.apply(note(self._labels.selected, text, modified=stamp()))
 
+    def submit(
+        self,
+        call: Callable[[], Any],
+        done: Callable[[Any], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """Do something beside the window, then one of the two in the main thread."""
+        self._session.background.submit(call, done, failed)
+
     def _on_foreign(self, labels: SlideLabels, action: str, which: Any) -> None:
         """Make an edit of what somebody did to the shapes themselves."""
         layer = labels.layer
         if layer is None:
             return
-        edit = _edit_of(labels, layer, action, which, self.easel.class_name)
+        edit = edit_of(labels, layer, action, which, self.easel.class_name)
         # Later: napari is still in the middle of its own change.
         QTimer.singleShot(0, lambda: self._take_foreign(labels, edit))
 
@@ -338,45 +383,5 @@ class AnnotateController(QObject):
     def _on_zoomed(self) -> None:
         if self._labels is not None:
             self._labels.follow_zoom()
-
-
-def _edit_of(
-    labels: SlideLabels, layer: Shapes, action: str, which: Any, class_name: str | None
-) -> Edit | None:
-    """What a change of the shapes by napari or other code comes to."""
-    n = len(labels.shapes.ids)
-    rows = sorted({int(i) % max(len(layer.data), 1) for i in which}) if which else []
-    if action == "added":
-        rows = list(range(n, len(layer.data)))
-        made = [
-            Annotation(geometry=g, class_name=class_name, author=reader_initials(),
-                       created=stamp(), modified=stamp())
-            for g in (_geometry_of(layer, i) for i in rows)
-            if g is not None
-        ]  # fmt: skip
-        return Edit("Draw", added=tuple(made)) if made else None
-    owners = dict.fromkeys(labels.shapes.ids[int(i)] for i in which if -n <= int(i) < n)
-    old = [labels.store.get(i) for i in owners if i in labels.store]
-    if action == "removed":
-        return Edit("Delete", removed=tuple(old)) if old else None
-    changed = []
-    for a in old:
-        mine = [i for i in rows if i < n and labels.shapes.ids[i] == a.id]
-        if len(mine) == 1 and labels.shapes.ids.count(a.id) == 1:
-            geometry = _geometry_of(layer, mine[0])
-            if geometry is not None:
-                changed.append(dataclasses.replace(a, geometry=geometry, modified=stamp()))
-    before = tuple(labels.store.get(a.id) for a in changed)
-    return Edit("Change", removed=before, added=tuple(changed)) if changed else None
-
-
-def _geometry_of(layer: Shapes, i: int) -> Any:
-    """A shape of napari's as geometry; None for what is no region."""
-    from napari_her2._qt.regions import corners_of
-
-    corners = corners_of(layer, i)
-    if corners is None or len(corners) < 3:
-        return None
-    polygon = shapely.Polygon(world_yx_to_xy(corners, 1.0, 1.0))
-    whole = polygon if polygon.is_valid else shapely.make_valid(polygon)
-    return whole if whole.area > 0 else None
+        if self._pointer is not None and self.easel.tool_name == "brush":
+            self._pointer.resize_cursor(self._brush_um())

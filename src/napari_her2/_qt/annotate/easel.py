@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import shapely
@@ -12,19 +12,23 @@ from qtpy.QtCore import QObject, Signal
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
+from napari_her2._qt.annotate.brush import BrushLayer, BrushTool
+from napari_her2._qt.annotate.looking import SlideLook
 from napari_her2._qt.annotate.selection import SelectTool, VertexTool
 from napari_her2._qt.annotate.tools import (
     At,
     EllipseTool,
     FreehandTool,
     How,
+    LineTool,
     PointsTool,
     PolygonTool,
     RectangleTool,
     Sketch,
     Tool,
 )
-from napari_her2._qt.components.notice_dialog import reader_initials
+from napari_her2._qt.annotate.wand import WandTool
+from napari_her2._qt.score.corrections import reader_name
 from napari_her2.annotations.annotation import AREAS, Annotation
 from napari_her2.annotations.edits import Edit
 from napari_her2.annotations.geometry_edits import extend, merge, polygons_in, repair, subtract
@@ -66,18 +70,24 @@ class Easel(QObject):
     crossing = Signal(int)
     hint = Signal(str)
 
-    def __init__(self, parent: QObject) -> None:
+    def __init__(self, parent: QObject, look: SlideLook) -> None:
         super().__init__(parent)
         self.labels: SlideLabels | None = None
         self.class_name: str | None = None
         self.subtracting = False
+        self.brush = BrushTool(
+            self, view=look.view, um_px=look.um_px, layer=self._brush_layer, colour=self._ink
+        )
+        self.wand = WandTool(self, look=look.grid, hint=self.hint.emit)
         self.tools: dict[str, Tool] = {
             t.name: t
             for t in (
                 PolygonTool(self), FreehandTool(self), RectangleTool(self), EllipseTool(self),
                 PointsTool(self), SelectTool(self), VertexTool(self), Tool(self, "move"),
+                LineTool(self), self.brush, self.wand,
             )
         }  # fmt: skip
+        self.on_line: Callable[[BaseGeometry], None] | None = None
         self.tool_name = "move"
         self._pending: tuple[BaseGeometry, How] | None = None
 
@@ -99,6 +109,12 @@ class Easel(QObject):
         schema = self.labels.schema if self.labels is not None else None
         known = schema.find(self.class_name) if schema is not None else None
         return NO_CLASS if known is None else known.colour
+
+    def _brush_layer(self) -> BrushLayer | None:
+        return None if self.labels is None else self.labels.brush
+
+    def _ink(self, cutting: bool) -> str:
+        return "#FFFFFF" if cutting else self.colour
 
     # orders -------------------------------------------------------------------------------
 
@@ -264,6 +280,10 @@ class Easel(QObject):
         """Take a finished geometry; a polygon that crosses itself waits for an answer."""
         if self.labels is None:
             return
+        if self.tool_name == "line":
+            if self.on_line is not None:
+                self.on_line(geometry)
+            return
         if not geometry.is_valid and self.tool_name == "polygon":
             whole = repair(geometry)
             if whole.geometry is not None:
@@ -331,7 +351,7 @@ class Easel(QObject):
         """Put regions of the chosen class there, in one edit, and select them."""
         if self.labels is None:
             return
-        now, author = stamp(), reader_initials()
+        now, author = stamp(), reader_name()
         fresh = tuple(
             Annotation(
                 geometry=g, class_name=self.class_name, author=author, created=now, modified=now

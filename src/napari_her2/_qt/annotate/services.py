@@ -88,7 +88,7 @@ def _write(
 ) -> Any:
     from napari_her2.annotations.interchange import write_annotations
 
-    return write_annotations(path, annotations, to=to, slide=entry.path, schema=schema)
+    return write_annotations(path, annotations, to=to, slide=entry.slide, schema=schema)
 
 
 def _label_set(request: Any, cancel: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_her2._qt.annotate.brush import BrushLayer
 from napari_her2._qt.annotate.shapes_layer import LabelDots, LabelShapes
 from napari_her2._qt.annotate.sketch_layer import SketchLayer
 from napari_her2._qt.safe_layers import remove_layers_safely
@@ -79,6 +80,7 @@ class SlideLabels(QObject):
         self.shapes = LabelShapes(viewer, entry, self._on_napari_change)
         self.dots = LabelDots(viewer, entry)
         self.sketch = SketchLayer(viewer, entry)
+        self.brush = BrushLayer(viewer, entry)
         self._waiting: dict[str, Annotation] = {}
         self._drawn: set[str] = set()
         self._laying = QTimer(self)
@@ -170,12 +172,12 @@ class SlideLabels(QObject):
     @property
     def layers(self) -> list[Any]:
         """Our layers on this slide."""
-        found = (self.shapes.layer, self.dots.layer, self.sketch.layer)
+        found = (self.shapes.layer, self.dots.layer, self.sketch.layer, self.brush.layer)
         return [layer for layer in found if layer is not None]
 
     def forget_layer(self, layer: Any) -> bool:
         """The user closed a layer; False if it is not ours."""
-        for owner in (self.shapes, self.dots, self.sketch):
+        for owner in (self.shapes, self.dots, self.sketch, self.brush):
             if owner.layer is layer:
                 owner.layer = None
                 if owner is self.shapes:

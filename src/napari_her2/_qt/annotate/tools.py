@@ -11,11 +11,11 @@ from typing import Final, Literal, Protocol
 
 import numpy as np
 from shapely import affinity
-from shapely.geometry import Point, Polygon, box
+from shapely.geometry import LineString, Point, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
 __all__ = [
-    "At", "Drawing", "EllipseTool", "FreehandTool", "How", "PointsTool", "PolygonTool",
+    "At", "Drawing", "EllipseTool", "FreehandTool", "How", "LineTool", "PointsTool", "PolygonTool",
     "RectangleTool", "Sketch", "Tool",
 ]  # fmt: skip
 
@@ -323,3 +323,27 @@ class PointsTool(Tool):
     def press(self, at: At) -> None:
         """Set a point."""
         self.drawing.commit(Point(at.x, at.y), "new")
+
+
+@dataclass
+class LineTool(Tool):
+    """A line from press to release, through the selected region: cuts it in two."""
+
+    name: str = "line"
+    path: list[tuple[float, float]] = field(default_factory=list, init=False)
+
+    def press(self, at: At) -> None:
+        """Begin."""
+        self.path, self.busy = [at.xy], True
+
+    def drag(self, at: At) -> None:
+        """Draw on."""
+        if self.busy and not at.near(self.path[-1], 2.0):
+            self.path.append(at.xy)
+            self.drawing.sketch(Sketch([(self.path, False)]))
+
+    def release(self, at: At) -> None:
+        """Cut."""
+        path = self.path
+        if self.drop() and len(path) >= 2:
+            self.drawing.commit(LineString(path), self.drawing.how(at))

@@ -11,10 +11,11 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
 from napari_her2._qt import camera, numbers
 from napari_her2._qt.annotate.class_table import ClassTable, rows_of
+from napari_her2._qt.annotate.foot_row import FootRow
 from napari_her2._qt.annotate.region_list import RegionList
 from napari_her2._qt.annotate.selected_line import SelectedLine
 from napari_her2._qt.annotate.status_parts import AskBar, SavedDot
-from napari_her2._qt.annotate.tool_bar import ToolBar
+from napari_her2._qt.annotate.toolbox import Toolbox
 from napari_her2._qt.annotate.words import area_value, selected_words, size_words, title_of
 from napari_her2._qt.components.dock_body import DockBody
 from napari_her2._qt.components.elided_combo import ElidedCombo
@@ -60,7 +61,6 @@ class AnnotateWidget(DockBody):
         self._connect()
         self._fill_schemas()
         self._on_labels_changed()
-        self._on_tool_changed(self.controller.easel.tool_name)
         adopt_window(self.session, self)
         self.controller.open()
 
@@ -86,8 +86,8 @@ class AnnotateWidget(DockBody):
         row.addWidget(self.schema, 1)
         row.addWidget(self.edit_schema)
         self.head.addLayout(row)
-        self.tools = ToolBar()
-        self.head.addWidget(self.tools)
+        self.toolbox = Toolbox(self.session, self.controller)
+        self.head.addWidget(self.toolbox.bar)
         self.empty = paragraph(ui("annotate_empty"), muted=True)
         self.table = ClassTable()
         self.selected = SelectedLine()
@@ -103,12 +103,20 @@ class AnnotateWidget(DockBody):
         self.fold = fold_button("")
         self.regions = RegionList()
         self.regions.hide()
-        for part in (self.empty, self.table, self.selected):
+        for part in (
+            self.empty,
+            self.table,
+            self.toolbox.brush,
+            self.toolbox.actions,
+            self.selected,
+        ):
             self.body.addWidget(part)
         self.body.addLayout(edits)
         self.body.addWidget(self.fold)
         self.body.addWidget(self.regions)
         self.body.addStretch()
+        self.foot = FootRow(self.session, self.controller)
+        self.layout().addWidget(self.foot)
 
     def _connect(self) -> None:
         c, easel = self.controller, self.controller.easel
@@ -118,14 +126,12 @@ class AnnotateWidget(DockBody):
         c.saving_changed.connect(self._show_saving)
         c.schema_changed.connect(self._fill_schemas)
         c.failed.connect(self._on_failed)
-        easel.tool_changed.connect(self._on_tool_changed)
         easel.class_changed.connect(self._show_classes)
         easel.crossing.connect(self._on_crossing)
         easel.hint.connect(self._tell)
         self.session.facts_changed.connect(self._later)
         self.schema.activated.connect(self._on_schema_chosen)
         self.edit_schema.clicked.connect(self._edit_schema)
-        self.tools.chosen.connect(self._on_tool_pressed)
         self.table.chosen.connect(easel.choose_class)
         self.table.shown_toggled.connect(c.set_class_shown)
         self.table.lock_toggled.connect(c.lock_class)
@@ -135,6 +141,7 @@ class AnnotateWidget(DockBody):
         self.undo.clicked.connect(easel.undo)
         self.redo.clicked.connect(easel.redo)
         self.subtract.clicked.connect(easel.toggle_subtracting)
+        self.session.predict.presenter_changed.connect(self._later)
         self.fold.toggled.connect(self._on_folded)
         self.regions.selected.connect(easel.select)
         self.regions.visited.connect(self._visit_region)
@@ -153,7 +160,13 @@ class AnnotateWidget(DockBody):
         self.errors.clear()
         self.crossing.ask("")
         self._saved_at, self._seen = "", -1
-        for part in (self.tools, self.selected, self.subtract):
+        for part in (
+            self.toolbox.bar,
+            self.toolbox.actions,
+            self.selected,
+            self.subtract,
+            self.foot,
+        ):
             part.setEnabled(labels is not None)
         if labels is None:
             waiting = self.session.active is not None
@@ -187,6 +200,7 @@ class AnnotateWidget(DockBody):
         self._show_classes()
         self._show_selected()
         self._show_history()
+        self.toolbox.show_map()
         labels = self._labels
         n = 0 if labels is None else len(labels.store)
         self.fold.setText(ui("regions", n=numbers.count(n)))
@@ -264,15 +278,6 @@ class AnnotateWidget(DockBody):
 
     # orders -------------------------------------------------------------------------------
 
-    def _on_tool_pressed(self, name: str) -> None:
-        self.controller.take_tool(name)
-        if self.session.keeper is not None:
-            # Keys belong to the picture now: Enter ends an outline, a digit is a class.
-            self.session.keeper.focus_picture()
-
-    def _on_tool_changed(self, name: str) -> None:
-        self.tools.show_tool(name)
-
     def _on_crossing(self, parts: int) -> None:
         self.crossing.ask(ui("crosses_itself", n=parts) if parts else "")
 
@@ -306,6 +311,10 @@ class AnnotateWidget(DockBody):
         if self._labels is not None:
             save_elsewhere(self._labels, self)
             self._show_saving()
+
+    def run(self) -> None:
+        """Make a label set of the labels (the main button, Ctrl+Enter)."""
+        self.foot.ask()
 
     # schema -------------------------------------------------------------------------------
 

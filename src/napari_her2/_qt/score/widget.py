@@ -14,6 +14,7 @@ from napari_her2._qt.components.error_bar import ErrorBar
 from napari_her2._qt.components.labels import paragraph
 from napari_her2._qt.components.model_card import CardPopover
 from napari_her2._qt.components.run_strip import RunStrip, StripState, StripView
+from napari_her2._qt.docks import open_dock
 from napari_her2._qt.predict.introduction import introduce
 from napari_her2._qt.regions import region_layers, start_region
 from napari_her2._qt.score.estimate import estimate_text
@@ -243,6 +244,8 @@ class ScoreWidget(DockBody):
             text = "labels_kept_one" if n == 1 else "labels_kept"
             self._presenter.change = ui(text, n=numbers.count(n), file=name)
             self._presenter.changed.emit()
+            # They go into the label set that is made there.
+            open_dock(self.session, "her2-annotate")
 
     def _open_folder(self) -> None:
         if self._presenter is not None and self._presenter.run.run_dir is not None:
