@@ -150,7 +150,8 @@ def test_the_models_page_holds_the_cards_figures():
 
 
 def test_every_promise_names_a_test_that_exists():
-    page = (REPO / "docs" / "reliability.md").read_text(encoding="utf-8")
+    pages = [REPO / "docs" / name for name in ("reliability.md", "annotations.md")]
+    page = "".join(p.read_text(encoding="utf-8") for p in pages)
     named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", page)
     assert len(named) > 40
     missing = [
