@@ -44,6 +44,10 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
     "annotations_damaged": (
         "{name} is damaged and was left out: the annotations were put together from other files."
     ),
+    "annotations_unreadable": (
+        "{name} can't be read ({reason}): the labels were not opened, so that nothing is drawn "
+        "over them."
+    ),
     "annotations_cut_off": (
         "The end of the journal could not be read ({n} bytes): what was drawn last may be missing."
     ),

@@ -17,6 +17,7 @@ from napari_her2._qt import camera
 from napari_her2._qt.layer_order import add_in_order, her2, kind_of
 from napari_her2._qt.open_slide import OpenSlide, Survey, slide_of
 from napari_her2._qt.safe_layers import remove_layers_safely
+from napari_her2._qt.slicing import slice_beside
 from napari_her2._qt.task_runner import BackgroundCalls, TaskRunner
 from napari_her2._qt.telling import sentence_of, tell
 from napari_her2._qt.texts import ui
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from napari_her2._qt.annotate.controller import AnnotateController
     from napari_her2._qt.predict.controller import PredictController
     from napari_her2._qt.score.controller import ScoreController
+    from napari_her2._qt.train.controller import TrainController
     from napari_her2._qt.window import WindowKeeper
 
 __all__ = ["Session", "results_folder", "sentence_of", "session_of", "tell", "unwrap"]
@@ -86,6 +88,7 @@ class Session(QObject):
         self.keeper: WindowKeeper | None = None
         self._score: ScoreController | None = None
         self._annotate: AnnotateController | None = None
+        self._train: TrainController | None = None
         self._demos: set[str] = set()
         self.front = "predict"
         self._closed = False
@@ -128,6 +131,15 @@ class Session(QObject):
 
             self._annotate = AnnotateController(self)
         return self._annotate
+
+    @property
+    def train(self) -> TrainController:
+        """The one owner of training in this window."""
+        if self._train is None:
+            from napari_her2._qt.train.controller import TrainController
+
+            self._train = TrainController(self)
+        return self._train
 
     @property
     def front_presenter(self) -> Any:
@@ -348,7 +360,7 @@ class Session(QObject):
         overlays.text.visible = True
         self._write_overlay()
         self._keep_fitted(viewer)
-        _slice_beside(viewer, True)
+        slice_beside(viewer, True)
 
     def _keep_fitted(self, viewer: ViewerModel) -> camera.KeptFitted:
         if self._fitted is not None:
@@ -361,7 +373,7 @@ class Session(QObject):
         if viewer is not None:
             viewer.canvas.overlays.text.visible = False
             viewer.canvas.overlays.scale_bar.visible = False
-            _slice_beside(viewer, napari_settings().experimental.async_)
+            slice_beside(viewer, napari_settings().experimental.async_)
 
     def _guard_keys(self, layer: Layer) -> None:
         from napari_her2._qt.key_bindings import guard_slide_keys
@@ -377,14 +389,3 @@ class Session(QObject):
         self.runner.stop(timeout=2.0)
         self.background.close()
         self.thumbnails.close()
-
-
-def _slice_beside(viewer: ViewerModel, on: bool) -> None:
-    """Let reading of tiles not hold up this window (napari's async slicing), or as it was.
-
-    napari has a setting for this, but saves it at once and for all its windows: a crash would leave
-    the user's settings changed. So the viewer's own slicer is told, where there is one.
-    """
-    slicer = getattr(viewer, "_layer_slicer", None)
-    if slicer is not None and hasattr(slicer, "_force_sync"):
-        slicer._force_sync = not on  # noqa: SLF001

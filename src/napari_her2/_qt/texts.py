@@ -10,6 +10,7 @@ from typing import Final
 
 from napari_her2._qt.annotate.texts import ANNOTATE_TEXTS
 from napari_her2._qt.score.texts import SCORE_TEXTS
+from napari_her2._qt.train.texts import TRAIN_TEXTS
 from napari_her2.messages import MESSAGES
 
 __all__ = ["TEXTS", "ui"]
@@ -275,6 +276,7 @@ TEXTS: Final[dict[str, str]] = {
     "correct_class": "This result has no class for that key.",
     **SCORE_TEXTS,
     **ANNOTATE_TEXTS,
+    **TRAIN_TEXTS,
 }  # fmt: skip
 
 

@@ -205,7 +205,8 @@ class WindowKeeper(QObject):
         box = QMessageBox(self._window)
         box.setWindowTitle(ui("close_title"))
         tiles = self._session.predict.live_tiles + self._session.score.live_tiles
-        box.setText(ui("close_ask", n=numbers.count(tiles)))
+        asked = ui("close_ask", n=numbers.count(tiles))
+        box.setText(ui("close_ask_train") if self._session.train.running else asked)
         stop = box.addButton(ui("close_stop"), QMessageBox.ButtonRole.AcceptRole)
         box.addButton(ui("close_stay"), QMessageBox.ButtonRole.RejectRole)
         box.exec()

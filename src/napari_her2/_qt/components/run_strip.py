@@ -196,7 +196,8 @@ class RunStrip(QWidget):
         head = QHBoxLayout()
         head.addWidget(self.button, 1)
         head.addWidget(self._key)
-        buttons = QHBoxLayout()
+        buttons = self._buttons = QHBoxLayout()
+        self._counting: list[QPushButton] = []
         buttons.addWidget(self._bar, 1)
         buttons.addWidget(self._spring, 1)
         for button in (
@@ -218,6 +219,12 @@ class RunStrip(QWidget):
         self.setTabOrder(self.button, self.cancel_button)
         follow_theme(self.button, _button_style)
         self._enter(StripState.IDLE)
+
+    def add_counting_button(self, button: QPushButton) -> None:
+        """Show a button of the dock's own before Cancel while a run goes on."""
+        self._buttons.insertWidget(self._buttons.indexOf(self.cancel_button), button)
+        self._counting.append(button)
+        button.setVisible(self.state in (StripState.STARTING, StripState.RUNNING))
 
     # setters ------------------------------------------------------------------------------
 
@@ -280,14 +287,9 @@ class RunStrip(QWidget):
         self._bar.setRange(0, max(total, 1))
         self._bar.setValue(done)
         self._status.setText(
-            ui(
-                "running",
-                names=names,
-                percent=share,
-                done=numbers.count(done),
-                total=numbers.count(total),
-            )
-        )
+            ui("running", names=names, percent=share, done=numbers.count(done),
+               total=numbers.count(total))
+        )  # fmt: skip
         left = self.eta.text(done, total, rate)
         shown = self.eta.rate
         parts = []
@@ -370,7 +372,8 @@ class RunStrip(QWidget):
         self._spring.setVisible(not counting)
         self._rate.setVisible(state is StripState.RUNNING)
         self._rate.setText("")
-        self.cancel_button.setVisible(counting)
+        for button in (self.cancel_button, *self._counting):
+            button.setVisible(counting)
         self.stop_button.setVisible(False)
         self.resume_button.setVisible(state is StripState.CANCELLED)
         self.restart_button.setVisible(state in (StripState.CANCELLED, StripState.CACHED))
