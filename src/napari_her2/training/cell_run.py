@@ -53,7 +53,7 @@ def learn_cells(
 ) -> Learned:
     """Train the network; see :func:`napari_her2.training.loop.fit`."""
     task = cell_task(request, material)
-    limits = Limits(patience=task.recipe.patience, seconds=request.max_seconds)
+    limits = Limits(task.recipe.patience, request.max_seconds, request.checkpoint_seconds)
     course = fit(task, folder, hardware, limits, watcher)
 
     def write(path: Path) -> str:

@@ -69,6 +69,8 @@ class TrainRequest:
         Go on where the same request stopped; False starts over.
     max_seconds : float, optional
         Stop training at the end of the epoch after so long.
+    checkpoint_seconds : float
+        Within an epoch a checkpoint is written this often; at the end of each in any case.
     install : bool
         Add the model to the installed ones when it is done.
     """
@@ -97,6 +99,7 @@ class TrainRequest:
     threads: int | None = None
     resume: bool = True
     max_seconds: float | None = None
+    checkpoint_seconds: float = 60.0
     install: bool = True
 
     def science(self) -> dict[str, Any]:

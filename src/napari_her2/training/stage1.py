@@ -56,7 +56,7 @@ def learn_stage1(
 ) -> Learned:
     """Train the network; see :func:`napari_her2.training.loop.fit`."""
     task = tile_task(request, material)
-    limits = Limits(patience=task.recipe.patience, seconds=request.max_seconds)
+    limits = Limits(task.recipe.patience, request.max_seconds, request.checkpoint_seconds)
     course = fit(task, folder, hardware, limits, watcher)
 
     def write(path: Path) -> str:
