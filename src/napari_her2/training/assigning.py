@@ -198,16 +198,31 @@ def assign_boxes(
     if not regions or not len(boxes):
         return out
     shapes = np.array([r.geometry for r in regions], np.object_)
-    shapely.prepare(shapes)
     squares = shapely.box(boxes[:, 0], boxes[:, 1], boxes[:, 2], boxes[:, 3])
-    rows, which = shapely.STRtree(shapes).query(squares, predicate="intersects")
+    tree = shapely.STRtree(squares)
+    which, rows = tree.query(shapes, predicate="intersects")
+    # Most tiles lie in one region and touch no other: nothing needs to be measured there.
+    alone = np.bincount(rows, minlength=len(boxes)) == 1
+    k, whole = tree.query(shapes, predicate="covers")
+    _label_whole(out, whole[alone[whole]], [regions[i] for i in k[alone[whole]]])
     touched: dict[int, list[int]] = {}
-    for row, k in zip(rows.tolist(), which.tolist(), strict=True):
-        touched.setdefault(row, []).append(k)
+    for row, i in zip(rows.tolist(), which.tolist(), strict=True):
+        if out.label[row] == NONE:
+            touched.setdefault(row, []).append(i)
     for row in sorted(touched):
-        _label_box(out, row, squares[row], boxes[row], [regions[k] for k in touched[row]],
-                   inside, other)  # fmt: skip
+        near = [regions[i] for i in sorted(touched[row])]
+        _label_box(out, row, squares[row], boxes[row], near, inside, other)
     return out
+
+
+def _label_whole(out: Assigned, rows: NDArray[np.intp], regions: Sequence[LabelRegion]) -> None:
+    """Label tiles that lie wholly in one region each."""
+    out.label[rows] = [r.label for r in regions]
+    out.region[rows] = [r.id for r in regions]
+    out.author[rows] = [r.author for r in regions]
+    out.propagated[rows] = [r.propagated for r in regions]
+    out.source[rows] = "region"
+    out.inside[rows] = 1
 
 
 def _label_box(

@@ -22,7 +22,7 @@ ODD: Final = 0.8
 """From this score on a label is called odd."""
 
 NEIGHBOURS: Final = 20
-REFERENCE: Final = 20_000
+REFERENCE: Final = 5000
 """Neighbours are looked for among so many labels at most, drawn by a fixed seed."""
 
 APART: Final = 0.85

@@ -187,3 +187,30 @@ def test_rules_that_make_no_sense_are_refused_in_a_sentence():
 
 def test_a_biomarker_has_three_classes():
     assert biomarker_classes("PR") == ("PR+", "PR-", "non-tumour")
+
+
+def test_many_tiles_get_what_each_gets_by_itself():
+    rng = np.random.default_rng(0)
+    drawn = regions(*(
+        Annotation(geometry=shapely.Point(*rng.uniform(0, 100, 2)).buffer(rng.uniform(5, 30)),
+                   class_name="ring" if i % 2 else "bare", id=f"{i}",
+                   propagated_from="x" if i % 5 == 0 else None)
+        for i in range(12)
+    ))  # fmt: skip
+    corner = rng.uniform(-10, 100, (300, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(2, 12, (300, 1))], axis=1)
+    together = assign_boxes(boxes, drawn, 0.5, 0.1)
+    assert {-2, -1, 0, 1} == set(together.label.tolist())
+    for i, square in enumerate(boxes):
+        shape = shapely.box(*square)
+        share = [
+            shapely.intersection(
+                shape, shapely.union_all([r.geometry for r in drawn if r.label == k])
+            ).area / shape.area
+            for k in (0, 1)
+        ]  # fmt: skip
+        best = int(np.argmax(share))
+        expected = -1 if share[best] < 0.5 else -2 if share[1 - best] > 0.1 else best
+        assert together.label[i] == expected
+        if expected >= 0:
+            assert together.inside[i] == pytest.approx(share[best], abs=1e-6)
