@@ -73,7 +73,7 @@ class AnnotationBook:
         self.author = author
         self.notes = kept.notes
         self.recovered: Recovery | None = None
-        self._identity = identity
+        self._name = f"Labels of {self.slide_id}"
         self._now = now
         self._shelf = Shelf(folder)
         self._ledger = ledger
@@ -238,7 +238,11 @@ class AnnotationBook:
         """The edit of a step from before the slide was opened."""
         return self._shelf.fetch(step)
 
-    def done(self, action: Action, edit: Edit, step: Step | None) -> int:
+    def pack(self, edit: Edit) -> bytes:
+        """An edit as it will stand in the journal."""
+        return pack_edit(edit)
+
+    def done(self, action: Action, edit: Edit, step: Step | None, body: bytes) -> int:
         """Note what was done and try to bring it to the disk; the number of its entry."""
         ledger = self._ledger
         seq = ledger.seq + 1
@@ -252,7 +256,7 @@ class AnnotationBook:
             removed=len(edit.removed),
             added=len(edit.added),
             before=ledger.chain,
-            body=pack_edit(edit) if action == "edit" else b"",
+            body=body,
         )
         ledger.put(entry.sealed())
         self._save(raising=False)
@@ -261,10 +265,6 @@ class AnnotationBook:
         return seq
 
     # inside ---------------------------------------------------------------------------------
-
-    @property
-    def _name(self) -> str:
-        return f"Labels of {self.slide_id}"
 
     def _save(self, *, raising: bool) -> None:
         try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,12 +34,14 @@ __all__ = [
     "Segment",
     "journal_name",
     "journals_in",
+    "listed",
     "pack",
     "pack_edit",
     "read_header",
     "read_segment",
     "unpack",
     "unpack_edit",
+    "unreadable",
 ]
 
 FORMAT: Final = 1
@@ -47,6 +50,7 @@ FORMAT: Final = 1
 START: Final = "0" * 64
 """What the first entry has for the SHA-256 of the entry before it."""
 
+_NAME: Final = re.compile(r"journal-\d{6,}-[0-9a-f]{8}\.bin")
 _HEAD: Final = struct.Struct("<I")
 _SIZE: Final = struct.Struct("<Q")
 _CODEC: Final = pa.Codec("zstd", compression_level=1)
@@ -185,16 +189,16 @@ def read_segment(path: Path) -> Segment:
     Raises
     ------
     BadAnnotationsError
-        If it is none, or of a newer version of this program.
+        ``annotations_damaged`` if it is none, ``annotations_newer`` if it is of a newer version of
+        this program, ``annotations_unreadable`` if the disk does not give it.
     """
     try:
         header, entries, good = AnnotationJournal.replay(path)
         size = path.stat().st_size
-    except (OSError, ValueError, KeyError, TypeError, struct.error, Her2Error) as e:
-        reason = (e.strerror if isinstance(e, OSError) else None) or "it is damaged"
-        raise BadAnnotationsError(
-            "bad_annotations", name=path.name, kind="a journal of annotations", reason=reason
-        ) from None
+    except OSError as e:
+        raise unreadable(path, e) from None
+    except (ValueError, KeyError, TypeError, struct.error, Her2Error):
+        raise BadAnnotationsError("annotations_damaged", name=path.name) from None
     if header is not None and header.get("format", FORMAT) > FORMAT:
         raise BadAnnotationsError("annotations_newer", name=path.name)
     return Segment(path, header, tuple(entries), size - good)
@@ -214,8 +218,31 @@ def journal_name(number: int, token: str) -> str:
 
 
 def journals_in(folder: Path) -> list[Path]:
-    """The journals of a folder, oldest session first."""
-    return sorted(folder.glob("journal-*.bin"))
+    """The journals of a folder, oldest session first; see :func:`listed` for what it raises."""
+    return listed(folder, _NAME)
+
+
+def listed(folder: Path, name: re.Pattern[str]) -> list[Path]:
+    """The files of a folder whose names match, sorted; none where there is no folder.
+
+    Raises
+    ------
+    BadAnnotationsError
+        If the folder is there and can't be read: an empty list would look like "nothing drawn".
+    """
+    try:
+        return sorted(p for p in folder.iterdir() if name.fullmatch(p.name))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as e:
+        raise unreadable(folder, e) from None
+
+
+def unreadable(path: Path, e: OSError) -> BadAnnotationsError:
+    """The sentence on what the disk does not give."""
+    return BadAnnotationsError(
+        "annotations_unreadable", name=path.name, reason=e.strerror or type(e).__name__
+    )
 
 
 def pack(data: bytes) -> bytes:

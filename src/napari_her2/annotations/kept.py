@@ -105,9 +105,14 @@ class _Replay(Shelf):
     def allow(self) -> None:
         """Anything goes."""
 
-    def done(self, action: Action, edit: Edit, step: Step | None) -> int:
+    def pack(self, edit: Edit) -> bytes:
+        """It was written down when it was done."""
+        del edit
+        return b""
+
+    def done(self, action: Action, edit: Edit, step: Step | None, body: bytes) -> int:
         """Number of the entry that is being replayed."""
-        del action, edit, step
+        del action, edit, step, body
         return self.seq
 
 
@@ -154,7 +159,7 @@ def read_kept(folder: Path, identity: Mapping[str, Any]) -> Kept:
     Raises
     ------
     BadAnnotationsError
-        If they belong to another slide or a newer version of this program.
+        If they belong to another slide or a newer version of this program, or can't be read.
     """
     notes: list[str] = []
     base = _newest(folder, identity, notes)
@@ -175,9 +180,9 @@ def _newest(folder: Path, identity: Mapping[str, Any], notes: list[str]) -> Snap
         try:
             found = read_snapshot(path)
         except BadAnnotationsError as e:
-            if e.message_id == "annotations_newer":
+            if e.message_id != "annotations_damaged":
                 raise
-            notes.append(tr("annotations_damaged", name=path.name))
+            notes.append(e.sentence)
             continue
         check_identity(identity, found.identity)
         return found
@@ -188,9 +193,11 @@ def _replay(path: Path, identity: Mapping[str, Any], kept: Kept, guard: _Replay)
     try:
         segment = read_segment(path)
     except BadAnnotationsError as e:
-        if e.message_id == "annotations_newer":
+        # What the disk does not give today it may give tomorrow: going on without it would part
+        # the history in two.
+        if e.message_id != "annotations_damaged":
             raise
-        kept.notes.append(tr("annotations_damaged", name=path.name))
+        kept.notes.append(e.sentence)
         return
     if segment.header is not None:
         check_identity(identity, segment.header)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from napari_her2.annotations.journal import (
     FORMAT,
@@ -25,7 +26,10 @@ from napari_her2.results.claim import Claim
 
 __all__ = ["CLAIM_NAME", "ChangedOnDiskError", "Ledger"]
 
-CLAIM_NAME = ".claim"
+CLAIM_NAME: Final = ".claim"
+
+_NEWEST: Final = 16
+_LEFT_SECONDS: Final = 60.0
 
 Seen = dict[str, tuple[int, int]]
 
@@ -95,6 +99,7 @@ class Ledger:
             with writing(self.folder):
                 self.folder.mkdir(parents=True, exist_ok=True)
             self._claim = Claim(self.folder / CLAIM_NAME)
+            _clear_temporary(self.folder)
 
     def heartbeat(self) -> None:
         """Tell programs on other computers that this one lives."""
@@ -196,10 +201,23 @@ class Ledger:
 
 
 def _files(folder: Path) -> Seen:
-    """Size and time of each file of annotations in a folder."""
-    found: Seen = {}
-    for path in (*journals_in(folder), *snapshots_in(folder)):
+    """The files of annotations in a folder, with size and time of the newest ones.
+
+    Each costs a question to the disk, which takes its time on a network: what was written many
+    sessions ago is only asked to be there.
+    """
+    journals = journals_in(folder)
+    found: Seen = {p.name: (0, 0) for p in journals[:-_NEWEST]}
+    for path in (*journals[-_NEWEST:], *snapshots_in(folder)):
         with contextlib.suppress(OSError):
             stat = path.stat()
             found[path.name] = stat.st_size, stat.st_mtime_ns
     return found
+
+
+def _clear_temporary(folder: Path) -> None:
+    """Remove what a program left that ended while it wrote a snapshot."""
+    for path in folder.glob(".tmp-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _LEFT_SECONDS:
+                discard(path)

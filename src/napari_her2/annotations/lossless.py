@@ -83,7 +83,10 @@ def annotations_to_bytes(annotations: Sequence[Annotation]) -> bytes:
     kinds: dict[tuple[Any, ...], int] = {}
     which = [kinds.setdefault(_shared(a), len(kinds)) for a in annotations]
     rows = {str(i): row for i, a in enumerate(annotations) if (row := _own(a))}
-    head = json.dumps({"ids": [a.id for a in annotations], "kinds": list(kinds), "rows": rows})
+    # Measurements computed with numpy are numbers too.
+    head = json.dumps(
+        {"ids": [a.id for a in annotations], "kinds": list(kinds), "rows": rows}, default=_plain
+    )
     return b"".join(
         (
             _HEAD.pack(len(head), len(which)),
@@ -208,6 +211,13 @@ def _annotation(row: dict[str, Any], geometry: BaseGeometry) -> Annotation:
         propagated_from=row.get("propagated_from"),
         **_rest(row),
     )
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    msg = f"not a JSON value: {type(value).__name__}"
+    raise TypeError(msg)
 
 
 def _array(geometries: Iterable[BaseGeometry]) -> Any:

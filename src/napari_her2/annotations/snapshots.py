@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from napari_her2.annotations.annotation import Annotation
-from napari_her2.annotations.journal import FORMAT, START, pack, unpack
+from napari_her2.annotations.journal import FORMAT, START, listed, pack, unpack, unreadable
 from napari_her2.annotations.lossless import annotations_from_bytes, annotations_to_bytes
 from napari_her2.annotations.store import AnnotationStore, Step
 from napari_her2.errors import BadAnnotationsError
@@ -69,7 +69,7 @@ class Snapshot:
 
 def snapshots_in(folder: Path) -> list[Path]:
     """The snapshots of a folder, newest first."""
-    return sorted(p for p in folder.glob("snapshot-*.bin") if _NAME.fullmatch(p.name))[::-1]
+    return listed(folder, _NAME)[::-1]
 
 
 def write_snapshot(
@@ -117,7 +117,7 @@ def read_snapshot(path: Path) -> Snapshot:
     Raises
     ------
     BadAnnotationsError
-        If it is damaged, or of a newer version of this program.
+        As :func:`~.journal.read_segment`.
     """
     try:
         content = path.read_bytes()
@@ -148,11 +148,10 @@ def read_snapshot(path: Path) -> Snapshot:
         )
     except BadAnnotationsError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as e:
-        reason = (e.strerror if isinstance(e, OSError) else None) or "it is damaged"
-        raise BadAnnotationsError(
-            "bad_annotations", name=path.name, kind="a snapshot of annotations", reason=reason
-        ) from None
+    except OSError as e:
+        raise unreadable(path, e) from None
+    except (ValueError, KeyError, TypeError, AttributeError, struct.error):
+        raise BadAnnotationsError("annotations_damaged", name=path.name) from None
 
 
 def empty_snapshot(identity: Mapping[str, Any]) -> Snapshot:

@@ -70,8 +70,11 @@ class Guard(Protocol):
     def fetch(self, step: Step) -> Edit:
         """The edit of a step that is only on the disk."""
 
-    def done(self, action: Action, edit: Edit, step: Step | None) -> int:
-        """Keep what was done (undo and redo have a step); the number of its entry. Never raises."""
+    def pack(self, edit: Edit) -> bytes:
+        """Write a new edit down before it is done; raises where that can't be."""
+
+    def done(self, action: Action, edit: Edit, step: Step | None, body: bytes) -> int:
+        """Keep what was done; the number of its entry. Undo and redo have a step. Never raises."""
 
 
 class AnnotationStore:
@@ -263,6 +266,8 @@ class AnnotationStore:
         ------
         KeyError
             If it removes what is not there, or adds an id that is; nothing changed then.
+        TypeError
+            If a property is nothing that JSON can say; nothing changed then.
         AnnotationsBusyError
             If this copy is read-only.
         """
@@ -271,8 +276,9 @@ class AnnotationStore:
         edit = self._checked(edit)
         if not edit or edit.removed == edit.added:
             return edit
+        body = self.guard.pack(edit) if self.guard is not None else b""
         self._change(edit)
-        number = self.guard.done("edit", edit, None) if self.guard is not None else 0
+        number = self.guard.done("edit", edit, None, body) if self.guard is not None else 0
         self._done.append(Step(edit.label, number, edit))
         self._undone.clear()
         self._tell(edit)
@@ -317,7 +323,7 @@ class AnnotationStore:
         edit = step.edit.inverse() if action == "undo" else step.edit
         self._change(edit)
         if self.guard is not None:
-            self.guard.done(action, edit, step)
+            self.guard.done(action, edit, step, b"")
         target.append(source.pop())
         self._tell(edit)
         return edit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import numpy as np
 import pytest
 import shapely
 
@@ -137,3 +138,15 @@ def test_annotations_of_another_slide_are_refused(folder):
         opened(folder, slide_id="CMU-2")
     assert e.value.message_id == "foreign_ann_name"
     opened(folder).close()
+
+
+def test_numbers_of_numpy_are_kept_and_what_no_file_can_hold_changes_nothing(folder):
+    measured = {"DAB": np.float32(0.25), "n": np.int64(3)}
+    with opened(folder) as book:
+        book.apply(add([square(0, measurements=measured)]))
+        with pytest.raises(TypeError, match="not a JSON value"):
+            book.apply(add([square(20, properties={"x": object()})]))
+        assert len(book.store) == 1
+        assert book.store.history == ("Add",)
+    with opened(folder) as book:
+        assert dict(book.store.all()[0].measurements) == {"DAB": 0.25, "n": 3}

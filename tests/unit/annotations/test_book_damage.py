@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -165,6 +166,51 @@ def test_files_of_a_newer_program_are_left_alone(tmp_path, monkeypatch):
         path.unlink()
     with pytest.raises(BadAnnotationsError, match="newer version"):
         opened(folder)
+
+
+def test_a_journal_that_can_not_be_read_today_is_not_drawn_over(tmp_path, monkeypatch):
+    folder = tmp_path / "S"
+    book = opened(folder)
+    book.apply(add([square(0)]))
+    let_go(book)
+    path_open = type(folder).open
+
+    def fails(self, *args, **kwargs):
+        if self.name.startswith("journal-"):
+            raise OSError(errno.EIO, "I/O error")
+        return path_open(self, *args, **kwargs)
+
+    with monkeypatch.context() as m:
+        m.setattr(type(folder), "open", fails)
+        with pytest.raises(BadAnnotationsError, match="were not opened"):
+            opened(folder)
+    with monkeypatch.context() as m:
+        m.setattr(os, "listdir", lambda _p: (_ for _ in ()).throw(PermissionError(13, "no")))
+        with pytest.raises(BadAnnotationsError, match="were not opened"):
+            opened(folder)
+    assert len(opened(folder).store) == 1
+
+
+def test_what_a_kill_left_of_a_snapshot_is_removed(tmp_path):
+    folder = tmp_path / "S"
+    with opened(folder) as book:
+        book.apply(add([square(0)]))
+    for name, age in ((".tmp-old", 999), (".tmp-new", 0)):
+        (folder / name).write_bytes(b"half")
+        os.utime(folder / name, (time.time() - age,) * 2)
+    opened(folder).close()
+    assert sorted(p.name for p in folder.glob(".tmp-*")) == [".tmp-new"]
+
+
+def test_many_sessions_are_many_journals_and_all_are_watched(tmp_path):
+    folder = tmp_path / "S"
+    for i in range(20):
+        with opened(folder) as book:
+            book.apply(add([square(20 * i)]))
+    book = opened(folder)
+    journals_in(folder)[0].unlink()
+    book.apply(add([square(0)]))
+    assert "were changed on the disk" in book.read_only
 
 
 # a disk that does not take it ---------------------------------------------------------------
