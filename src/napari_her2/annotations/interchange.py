@@ -14,7 +14,7 @@ from napari_her2.annotations.formats.csv_table import read_csv
 from napari_her2.annotations.formats.cytomine import read_cytomine, read_wkt
 from napari_her2.annotations.formats.imagescope import read_imagescope
 from napari_her2.annotations.formats.intake import Crossing, Intake
-from napari_her2.annotations.formats.limits import load_json, read_file
+from napari_her2.annotations.formats.limits import load_json, no_collection, read_file
 from napari_her2.annotations.formats.outcome import Exported, Imported, Skipped
 from napari_her2.annotations.formats.parquet_table import read_parquet
 from napari_her2.annotations.formats.placing import check_place
@@ -82,17 +82,18 @@ def read_annotations(
     path = Path(path)
     if path.is_dir():
         return _read_book(path, slide_size, any_slide=any_slide)
-    data = read_file(path)
-    intake = Intake(
-        path, "annotations", data, slide_size=slide_size, mpp=mpp, schema=schema,
-        on_crossing=on_crossing,
-    )  # fmt: skip
-    annotations = _READERS[kind_of_bytes(data)](data, intake)
-    check_place(annotations, intake, any_slide=any_slide)
-    return Imported(
-        tuple(annotations), intake.skipped, intake.repaired, intake.kind, intake.stated_size,
-        intake.stated_mpp, intake.notes,
-    )  # fmt: skip
+    with no_collection():
+        data = read_file(path)
+        intake = Intake(
+            path, "annotations", data, slide_size=slide_size, mpp=mpp, schema=schema,
+            on_crossing=on_crossing,
+        )  # fmt: skip
+        annotations = _READERS[kind_of_bytes(data)](data, intake)
+        check_place(annotations, intake, any_slide=any_slide)
+        return Imported(
+            tuple(annotations), intake.skipped, intake.repaired, intake.kind, intake.stated_size,
+            intake.stated_mpp, intake.notes,
+        )  # fmt: skip
 
 
 def _read_book(folder: Path, slide_size: tuple[int, int] | None, *, any_slide: bool) -> Imported:

@@ -98,7 +98,7 @@ def _draft(entry: dict[str, Any], names: Mapping[str, Any]) -> Draft:
     properties = ours.get("properties")
     return Draft(
         _own_shape(ours) or _shape(entry),
-        class_name=names.get(str(number), None if number in {None, 0} else f"category {number}"),
+        class_name=names.get(str(number), None if number in (None, 0) else f"category {number}"),
         id=ours.get("id") if isinstance(ours.get("id"), str) else None,
         object_type=kind if kind in OBJECT_TYPES else "annotation",
         measurements={

@@ -131,8 +131,9 @@ def _without_empty(runs: NDArray[np.int64]) -> list[int]:
     joined = [int(runs[0])]
     i = 1
     while i < len(runs):
-        if runs[i] == 0 and i + 1 < len(runs):
-            joined[-1] += int(runs[i + 1])
+        if runs[i] == 0:
+            # Nothing follows where the area ends in the last pixel.
+            joined[-1] += int(runs[i + 1]) if i + 1 < len(runs) else 0
             i += 2
         else:
             joined.append(int(runs[i]))

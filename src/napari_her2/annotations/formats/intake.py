@@ -170,8 +170,6 @@ class Intake:
         for i in np.flatnonzero(kind == _COLLECTION):
             geometries[i] = _of_one_kind(geometries[i])
         self._cross(geometries)
-        areas = np.isin(shapely.get_type_id(geometries), (_POLYGON, _MULTIPOLYGON))
-        self._drop(geometries, areas & ~(shapely.area(geometries) > 0), "no_area")
         return list(geometries)
 
     def parts(self, shape: BaseGeometry) -> list[BaseGeometry]:
@@ -196,23 +194,28 @@ class Intake:
             self.skip(reason, int(bad.sum()))
 
     def _cross(self, geometries: NDArray[np.object_]) -> None:
+        """Repair areas that cross themselves; leave out those without area."""
         areas = np.isin(shapely.get_type_id(geometries), (_POLYGON, _MULTIPOLYGON))
-        crossing = np.flatnonzero(areas & ~shapely.is_valid(geometries))
-        if self.on_crossing == "keep":
-            if len(crossing):
-                self.note("note_crossing", n=len(crossing))
-            return
-        done = 0
-        for i in crossing:
+        valid = shapely.is_valid(geometries)
+        # The signed areas of the two halves of an eight may add up to nothing.
+        flat = areas & valid & ~(shapely.area(geometries) > 0)
+        crossing = 0
+        for i in np.flatnonzero(areas & ~valid):
             whole = repair(geometries[i]).geometry
-            if whole is not None:
-                done += 1
-            geometries[i] = whole if whole is not None else shapely.Polygon()
-        flat = shapely.is_empty(geometries)
+            if whole is None:
+                flat[i] = True
+                continue
+            crossing += 1
+            if self.on_crossing == "repair":
+                geometries[i] = whole
         self._drop(geometries, flat, "no_area")
-        if done:
-            self.repaired += done
-            self.note("note_repaired", n=done)
+        if not crossing:
+            return
+        if self.on_crossing == "keep":
+            self.note("note_crossing", n=crossing)
+        else:
+            self.repaired += crossing
+            self.note("note_repaired", n=crossing)
 
 
 def _near(coordinates: NDArray[np.float64]) -> NDArray[np.bool_]:

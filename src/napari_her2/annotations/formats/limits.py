@@ -166,9 +166,12 @@ def load_json(data: bytes) -> Json:
             except ValueError:
                 continue
         try:
-            return Json(_without_last(from_json(text, allow_partial=True)), False, True, utf8)
+            document = _without_last(from_json(text, allow_partial=True))
         except ValueError:
             raise ValueError(reason) from None
+    if not document:
+        raise ValueError(reason)
+    return Json(document, False, True, utf8)
 
 
 def _offset(text: bytes, reason: str) -> int:

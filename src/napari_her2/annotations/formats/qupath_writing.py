@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Final, Literal
 
 import numpy as np
@@ -67,8 +67,12 @@ def _lines(
 ) -> Iterator[bytes]:
     texts = shapely.to_geojson(np.array([a.geometry for a in annotations], dtype=object))
     for a, text in zip(annotations, texts, strict=True):
-        kept: dict[str, Any] = dict(a.properties.get(KEPT) or {})
-        given = _OLD_NAMES[a.object_type] if dialect == "old" else kept.get("id", a.id)
+        kept = _dict(a.properties.get(KEPT))
+        given: Any = kept.get("id")
+        if dialect == "old":
+            given = _OLD_NAMES[a.object_type]
+        elif str(given) != a.id:
+            given = a.id
         parts = [
             b'{"type":"Feature","id":', _json(given),
             b',"geometry":', _geometry(text, a.geometry, kept.get("geometry")),
@@ -77,9 +81,13 @@ def _lines(
             nucleus = _geometry(shapely.to_geojson(a.nucleus), a.nucleus, kept.get("nucleus"))
             parts += [b',"nucleusGeometry":', nucleus]
         parts += [b',"properties":', _json(_properties(a, kept, schema, dialect))]
-        for key, value in dict(kept.get("feature") or {}).items():
+        for key, value in _dict(kept.get("feature")).items():
             parts += [b",", _json(str(key)), b":", _json(value)]
         yield b"".join([*parts, b"}"])
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, Mapping) else {}
 
 
 def _json(value: Any) -> bytes:
@@ -88,9 +96,7 @@ def _json(value: Any) -> bytes:
 
 
 def _geometry(text: str, shape: BaseGeometry, more: Any) -> bytes:
-    if not more:
-        return text.encode()
-    extra = dict(more)
+    extra = _dict(more)
     if extra.get("isEllipse") and not _is_ellipse(shape):
         # QuPath would draw the ellipse in its bounding box instead of the edited outline.
         del extra["isEllipse"]
@@ -127,12 +133,14 @@ def _properties(
         p["classification"] = kept["classification"]
     if a.locked or old:
         p["isLocked"] = a.locked
-    measurements = {**a.measurements, **(kept.get("measurements") or {})}
+    odd = kept.get("measurements")
+    measurements: dict[str, Any] = {**a.measurements, **_dict(odd)}
     if old:
         listed = [{"name": k, "value": v} for k, v in measurements.items()]
-        p["measurements"] = [*listed, *(kept.get("measurement_list") or [])]
-    elif measurements:
-        p["measurements"] = measurements
+        more = kept.get("measurement_list")
+        p["measurements"] = [*listed, *(more if isinstance(more, list) else [])]
+    elif measurements or odd is not None:
+        p["measurements"] = measurements or odd
     rest = {k: v for k, v in a.properties.items() if k not in {KEPT, "metadata"}}
     metadata = {k: v for k in METADATA if (v := getattr(a, k))}
     if a.note:
@@ -152,11 +160,11 @@ def _class(a: Annotation, more: Any, schema: ClassSchema | None, old: bool) -> d
     known = schema.find(a.class_name) if schema is not None else None
     name = (known.qupath_name if known is not None else None) or a.class_name
     rgb = colour_of_class(a.class_name, a.class_colour, schema)
-    extra = dict(more) if isinstance(more, dict) else {}
+    extra = _dict(more)
     names, alpha = extra.pop("names", None), extra.pop("alpha", None)
     if old:
         return {"name": name, "colorRGB": to_java(rgb), **extra}
     colour = [*rgb, alpha] if alpha is not None else list(rgb)
-    if names and ": ".join(names) == name:
+    if isinstance(names, list) and ": ".join(map(str, names)) == name:
         return {"names": names, "color": colour, **extra}
     return {"name": name, "color": colour, **extra}

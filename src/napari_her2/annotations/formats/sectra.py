@@ -23,9 +23,10 @@ from napari_her2.errors import BadAnnotationsError
 __all__ = ["read_sectra"]
 
 _AREA: Final = re.compile(r"^\s*([0-9]+(?:[.,][0-9]+)?)\s*(mm|µm|μm|um)(?:²|2)\s*$")
+_FURTHEST: Final = 1000.0
 _TOLERANCE: Final = 0.05
 _KEPT: Final = ("type", "slideId", "result", "persistentId", "readOnly", "favorite")
-_LINES: Final = {"Line", "Polyline", "Distance", "Arrow", "Ruler"}
+_LINES: Final = ("Line", "Polyline", "Distance", "Arrow", "Ruler")
 
 
 def read_sectra(document: Any, intake: Intake) -> list[Annotation]:
@@ -82,6 +83,8 @@ def _shape(entry: dict[str, Any], intake: Intake) -> BaseGeometry | str | None:
         return None
     if not np.isfinite(points).all():
         return "not_finite"
+    if np.abs(points).max() > _FURTHEST:
+        return "far"
     width, height = intake.slide_size
     by_width = points * width
     if len(points) == 1:

@@ -167,7 +167,7 @@ def _first(by_name: Mapping[str, str], names: Sequence[str]) -> str | None:
 
 
 def _point(x: Any, y: Any, scale: tuple[float, float]) -> BaseGeometry | str | None:
-    if x in {None, ""} or y in {None, ""}:
+    if any(v is None or v == "" for v in (x, y)):
         return None
     try:
         place = float(x) * scale[0], float(y) * scale[1]

@@ -16,6 +16,7 @@ from defusedxml.ElementTree import iterparse
 
 from napari_her2.annotations.formats.intake import Intake
 from napari_her2.annotations.formats.limits import MAX_DEPTH
+from napari_her2.errors import BadAnnotationsError
 
 __all__ = ["elements", "root_name"]
 
@@ -78,6 +79,8 @@ def elements(
                 if element.tag in wanted:
                     yield element, around
                     element.clear()
+    except BadAnnotationsError:
+        raise
     except DefusedXmlException:
         raise intake.refuse("it declares entities or a document type") from None
     except (ParseError, ValueError, LookupError) as e:
