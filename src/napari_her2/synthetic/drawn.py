@@ -33,7 +33,8 @@ __all__ = ["draw_regions", "drawn_path"]
 
 _GRID_UM: Final = 4.0
 _REACH_UM: Final = 14.0
-"""How far from a cell's centre a place still belongs to it."""
+_STROMA_REACH_UM: Final = 30.0
+"""How far from a cell's centre a place still belongs to it; fibroblasts lie further apart."""
 _LEAST_UM2: Final = 2500.0
 _LEAST_ARTEFACT_UM2: Final = 400.0
 _LEAST_TISSUE_UM2: Final = 20_000.0
@@ -109,7 +110,9 @@ class _Places:
             )
             of_label = np.zeros(int(label.max()) + 1, np.intp)
             of_label[label[rows, cols]] = owner[rows, cols]
-            self.nearest = np.where(far * _GRID_UM <= _REACH_UM, of_label[label], -1)
+            of_place = of_label[label]
+            reach = np.where(self.names == "stroma", _STROMA_REACH_UM, _REACH_UM)
+            self.nearest = np.where(far * _GRID_UM <= reach[of_place], of_place, -1)
 
     def of(self, names: set[str]) -> BoolMask:
         """Where the nearest cell is of one of some classes."""
