@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from napari_her2.errors import RunDamagedError
-from napari_her2.results.tiles import column
+from napari_her2.results.tiles import prob_names
 
 __all__ = ["ROW_GROUP", "cells_writer", "prob_columns", "read_cells"]
 
@@ -32,7 +32,7 @@ _KEY: Final = b"her2"
 
 def prob_columns(classes: Sequence[str]) -> list[str]:
     """Names of the probability columns; a table of one class has none."""
-    return [column(c) for c in classes] if len(classes) > 1 else []
+    return prob_names(classes) if len(classes) > 1 else []
 
 
 def cells_writer(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from napari_her2.results.heatmap import Heatmap
-from napari_her2.results.tiles import column
+from napari_her2.results.tiles import prob_names
 
 __all__ = ["tiles_geojson"]
 
@@ -26,7 +26,7 @@ def tiles_geojson(heatmap: Heatmap) -> dict[str, Any]:
         A FeatureCollection. Cells that could not be read carry the class ``Unreadable`` and no
         measurement; cells without tissue are not in it.
     """
-    names = [column(n) for n in heatmap.class_names]
+    names = prob_names(heatmap.class_names)
     features = []
     for row, col in np.argwhere(heatmap.scored | heatmap.unread).tolist():
         cell = heatmap.grid.cell(row, col)

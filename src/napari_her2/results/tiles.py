@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_her2.tiles.spec import TileGrid
 from napari_her2.types import Probs
 
-__all__ = ["TileScores", "tiles_parquet"]
+__all__ = ["TileScores", "column", "prob_names", "tiles_parquet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,27 @@ def column(class_name: str) -> str:
     return "prob_" + re.sub(r"[^0-9a-z]+", "_", class_name.lower()).strip("_")
 
 
+def prob_names(class_names: Sequence[str]) -> list[str]:
+    """The columns of several classes, no two alike.
+
+    Where :func:`column` gives two classes one name (``ER+`` and ``ER-``), their signs are spelled
+    out: ``prob_er_positive``, ``prob_er_negative``; what is alike even so is numbered.
+    """
+    plain = [column(c) for c in class_names]
+    spelled = [
+        column(c.replace("+", " positive").replace("-", " negative")) if plain.count(p) > 1 else p
+        for c, p in zip(class_names, plain, strict=True)
+    ]
+    out: list[str] = []
+    for name in spelled:
+        number, free = 1, name
+        while free in out:
+            number += 1
+            free = f"{name}_{number}"
+        out.append(free)
+    return out
+
+
 def tiles_parquet(scores: Iterable[TileScores]) -> bytes:
     """Build ``tiles.parquet``; equal scores give equal bytes.
 
@@ -87,8 +108,8 @@ def _table(s: TileScores) -> pa.Table:
         "width_px": pa.array(np.full(n, window.width), pa.float64()),
         "height_px": pa.array(np.full(n, window.height), pa.float64()),
     }
-    for i, name in enumerate(s.class_names):
-        columns[column(name)] = pa.array(s.probs[:, i], pa.float32())
+    for i, name in enumerate(prob_names(s.class_names)):
+        columns[name] = pa.array(s.probs[:, i], pa.float32())
     columns["failed"] = pa.array(s.failed, pa.bool_())
     columns["reason"] = pa.array(list(s.reasons), pa.string())
     return pa.table(columns)
