@@ -180,6 +180,10 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
         "mixed precision, or look for odd labels."
     ),
     "one_class": "There are labels of one class only: a model needs at least two to tell apart.",
+    "tune_lacks": (
+        "The items for tuning hold no {name}: the weights of the last epoch are taken, as tuning "
+        "can't choose."
+    ),
     "no_test": "No item is kept apart for a test, so only training figures are shown.",
     "other_classes": (
         "{recipe} can't learn the class {name}: its classes are those of the paper; choose another "
@@ -240,6 +244,15 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
         "{positive} positive and {negative} negative were found."
     ),
     "bad_slide_table": "{name} is not a table of slides and their status ({reason}).",
+    "no_roles": (
+        "{model} does not say which of its classes is positive and which negative, so no slide "
+        "level can be fitted for it."
+    ),
+    "slides_left_out": "Slides that take no part: {n} ({reason}).",
+    "test_not_assessable": (
+        "On {n} of {total} slides no tile was called tumour: they are not assessable and count in "
+        "no figure."
+    ),
     "no_scores": "{name} holds no tile scores of {model} ({reason}).",
     "bad_checkpoint": (
         "The checkpoint {name} can't be read ({reason}): training starts from the beginning."

@@ -218,9 +218,9 @@ class _Keeper(Callback):
             state = {k: v.detach().cpu() for k, v in network.state_dict().items()}
         loss = learner.loss_sum / task.steps_per_epoch
         learner.loss_sum = 0.0
-        value = figures.get(task.score)
-        if value is None or not learner.best or value > learner.best["value"]:
-            learner.best = {"epoch": epoch, "value": -1.0 if value is None else float(value)}
+        found = _found(figures, task.score)
+        if found is None or not learner.best or found > learner.best["value"]:
+            learner.best = {"epoch": epoch, "value": found}
             if trainer.is_global_zero:
                 kept = {"epoch": epoch, "weights": state, "figures": dict(figures)}
                 self._io.save_checkpoint(kept, self._folder / BEST)
@@ -243,12 +243,22 @@ class _Keeper(Callback):
 
     def _stop_early(self, learner: Learner) -> bool:
         patience = self._limits.patience
-        if patience is None or not learner.best or learner.best["value"] < 0:
+        if patience is None or not learner.best or learner.best["value"] is None:
             return False
         if len(learner.history) - learner.best["epoch"] < patience:
             return False
         self.ending = "early"
         return True
+
+
+def _found(figures: dict[str, float], score: str) -> list[float] | None:
+    """What decides which epoch is best: equal to two decimals, the log loss tells them apart.
+
+    None where the tuning items can't tell: there are none, or a class is missing among them.
+    """
+    if score not in figures:
+        return None
+    return [round(figures[score], 2), -figures.get("log_loss", 0.0)]
 
 
 @contextlib.contextmanager

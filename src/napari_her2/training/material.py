@@ -130,6 +130,10 @@ def check_material(material: Material) -> list[str]:
         if not n:
             raise CannotTrainError("no_examples", name=name)
     said = []
+    tuned = np.bincount(material.label[material.rows("tune")], minlength=len(material.classes))
+    if tuned.sum():
+        said += [tr("tune_lacks", name=c)
+                 for c, n in zip(material.classes, tuned, strict=True) if not n]  # fmt: skip
     test = material.rows("test")
     if len(np.unique(material.slide[material.split != ""])) < 2:
         said.append(tr("one_slide"))
