@@ -17,6 +17,7 @@ from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from napari_her2.annotations.geometry_edits import polygons_in
+from napari_her2.annotations.tracing import traced
 from napari_her2.types import BoolMask
 
 __all__ = ["PixelSize", "fill", "mask_of_polygons", "polygons_of_mask"]
@@ -56,8 +57,7 @@ def polygons_of_mask(
         raise ValueError(msg)
     if not filled.any():
         return []
-    faces = shapely.get_parts(shapely.polygonize(_edges(filled)))
-    kept = faces[_is_filled(filled, faces)]
+    kept = traced(filled)
     bounds = shapely.bounds(kept)
     kept = kept[np.lexsort((bounds[:, 0], bounds[:, 1]))]
     if smooth > 0:
@@ -150,7 +150,7 @@ def _even_odd(
     rings: list[NDArray[np.float64]], left: int, top: int, width: int, height: int
 ) -> BoolMask:
     """Which whole-numbered points of a window have an odd number of edges to their left."""
-    crossings = np.zeros(height * (width + 1), np.int64)
+    places: list[NDArray[np.int64]] = []
     for ring in rings:
         x, y = ring[:, 0] - left, ring[:, 1] - top
         y1, y2 = y[:-1], y[1:]
@@ -168,55 +168,12 @@ def _even_odd(
         i, j = np.where(down, edge, edge + 1), np.where(down, edge + 1, edge)
         at = x[i] + (row - y[i]) * ((x[j] - x[i]) / (y[j] - y[i]))
         column = np.clip(np.ceil(at), 0, width).astype(np.int64)
-        crossings += np.bincount(row * (width + 1) + column, minlength=len(crossings))
+        places.append(row * (width + 1) + column)
+    if not places:
+        return np.zeros((height, width), bool)
+    crossings = np.bincount(np.concatenate(places), minlength=height * (width + 1))
     grid = crossings.reshape(height, width + 1)[:, :width]
     return np.asarray(np.cumsum(grid, axis=1) & 1, bool)
-
-
-def _edges(filled: BoolMask) -> Any:
-    """The boundary of a mask as straight pieces that meet only at their ends."""
-    height, width = filled.shape
-    padded = np.zeros((height + 2, width + 2), bool)
-    padded[1:-1, 1:-1] = filled
-    # across[i, j]: an edge from (x=j, y=i) to the right; down[i, j]: one from there downwards.
-    across = padded[:-1, 1:-1] != padded[1:, 1:-1]
-    down = padded[1:-1, :-1] != padded[1:-1, 1:]
-    # Where two regions touch at a corner four edges meet, and straight lines end there.
-    a, b, c, d = padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
-    crossing = (a == d) & (b == c) & (a != b)
-    y, start, stop = _runs(across, crossing[:, 1:-1])
-    lines = [np.stack([np.stack([start, y], -1), np.stack([stop, y], -1)], 1)]
-    x, start, stop = _runs(down.T, crossing[1:-1].T)
-    lines.append(np.stack([np.stack([x, start], -1), np.stack([x, stop], -1)], 1))
-    return shapely.linestrings(np.concatenate(lines).astype(np.float64))
-
-
-def _runs(edge: BoolMask, crossing: BoolMask) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Row, first and last point of each run of edges; a run ends at a crossing.
-
-    ``edge`` has shape (rows, n), ``crossing`` (rows, n - 1): the points between the edges.
-    """
-    before = np.zeros_like(edge)
-    before[:, 1:] = edge[:, :-1] & ~crossing
-    after = np.zeros_like(edge)
-    after[:, :-1] = edge[:, 1:] & ~crossing
-    row, start = np.nonzero(edge & ~before)
-    _, last = np.nonzero(edge & ~after)
-    return row, start, last + 1
-
-
-def _is_filled(filled: BoolMask, faces: NDArray[Any]) -> BoolMask:
-    """Which faces are regions, and not holes: by the pixel inside the first edge of each."""
-    rings = shapely.get_exterior_ring(faces)
-    a = shapely.get_coordinates(shapely.get_point(rings, 0))
-    b = shapely.get_coordinates(shapely.get_point(rings, 1))
-    along = np.sign(b - a)
-    # With y downwards a ring that GEOS calls counter-clockwise still has its inside at +90 degrees.
-    side = np.where(shapely.is_ccw(rings), 1.0, -1.0)[:, None]
-    inwards = np.stack([-along[:, 1], along[:, 0]], -1) * side
-    middle = a + along * 0.5 + inwards * 0.5
-    column, row = np.floor(middle).astype(np.int64).T
-    return np.asarray(filled[row, column], bool)
 
 
 def _steps(px: PixelSize) -> tuple[float, float]:
