@@ -26,6 +26,8 @@ def draw_and_die(folder: Path, actions: int, more_seconds: float) -> int:
     ) as victim:
         assert victim.stdout is not None
         said = [victim.stdout.readline() for _ in range(actions)]
+        second = open_book("CMU-1", (46000, 32914), 0.5, folder, author="R2")
+        assert "open in another window since" in (second.read_only or "")
         time.sleep(more_seconds)
         os.kill(victim.pid, signal.SIGKILL)
         said += victim.stdout.readlines()
