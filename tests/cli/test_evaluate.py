@@ -39,6 +39,8 @@ def test_a_label_set_gives_one_document_and_all_files(run_here, cells, tmp_path)
     for name in ("evaluation.json", "predictions.parquet", "model.html"):
         assert (tmp_path / "out" / name).is_file(), name
     assert Path(document["page"]).read_text("utf-8").count("data:image/svg+xml") == 5
+    assert Path(document["page"]).read_text("utf-8").count("data:image/jpeg") == 24
+    assert document["unit"] == "cells"
 
 
 def test_a_table_of_predictions_needs_no_model(run_here, tmp_path):

@@ -103,11 +103,20 @@ def evaluate_command(
             return CANCELLED
         document = dict(outcome.document)
         if out is not None:
-            from napari_her2.reporting.model_page import write_page_of
-
-            document["page"] = write_page_of(document, out)
+            document["page"] = _write_page(document, data, out)
     emit(document, _lines(document), as_json=as_json)
     return 0
+
+
+def _write_page(document: Mapping[str, Any], data: Path | None, out: Path) -> Path:
+    """Write ``model.html``; with pictures of the worst examples where the labels hold them."""
+    from napari_her2.reporting.model_page import label_set_pictures, write_page_of
+    from napari_her2.training.label_set import LabelSet
+
+    pictures = None
+    if data is not None and data.is_dir():
+        pictures = label_set_pictures(LabelSet.read(data, verify=False))
+    return write_page_of(document, out, pictures)
 
 
 def _lines(document: Mapping[str, Any]) -> list[str]:

@@ -135,7 +135,9 @@ def _tested(request: EvaluateRequest, cancel: CancelToken, registry: Registry, n
     model = None if request.model is None else _model(request.model, registry)
     tuning: Predictions | None = None
     said: tuple[str, ...] = ()
-    part = request.part or "test"
+    part, unit = request.part or "test", "examples"
+    if model is not None:
+        unit = "cells" if model.card.is_cell_model else "tiles"
     if request.data is not None and request.data.suffix.lower() not in _TABLES:
         if model is None:
             raise CannotTrainError("no_model_named")
@@ -176,6 +178,7 @@ def _tested(request: EvaluateRequest, cancel: CancelToken, registry: Registry, n
         "model_status": None if model is None else model.card.status,
         "data": None if request.data is None else str(request.data),
         "part": part,
+        "unit": unit,
         "temperature": temperature,
         "warnings": [*said, *document["warnings"]],
     }
@@ -235,6 +238,7 @@ def _crossed(request: EvaluateRequest, cancel: CancelToken, name: str) -> Steps:
         "model_id": None,
         "data": str(request.data),
         "part": "all",
+        "unit": labels.kind,
         "cv": request.cv,
         "recipe": request.recipes[0],
         "recipes": {recipe: found.to_json() for recipe, found in methods.items()},

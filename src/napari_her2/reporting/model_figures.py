@@ -20,6 +20,7 @@ __all__ = [
     "figure_rows",
     "figure_svg",
     "history_svg",
+    "plain_cell",
 ]
 
 FIGURES: Final = ("matrix", "roc", "pr", "mcc_f1", "calibration")
@@ -27,6 +28,7 @@ FIGURES: Final = ("matrix", "roc", "pr", "mcc_f1", "calibration")
 
 _KNOWN: Final = {k.lower(): v for k, v in {**CELL_CLASSES, **REGIONS, **CONCEPTS}.items()}
 _OTHERS: Final = tuple(CELL_CLASSES.values())
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _SIDE, _LEFT, _TOP, _FOOT = 260, 56, 14, 44
 _INK: Final = "#202020"
 _FAINT: Final = "#d0d0d0"
@@ -70,8 +72,16 @@ def figure_rows(evaluation: Evaluation, figure: str) -> list[list[Any]]:
 def figure_csv(evaluation: Evaluation, figure: str) -> str:
     """The same as text of a CSV file: a point for decimals, no marks between thousands."""
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(figure_rows(evaluation, figure))
+    rows = [[plain_cell(v) for v in row] for row in figure_rows(evaluation, figure)]
+    csv.writer(out, lineterminator="\n").writerows(rows)
     return out.getvalue()
+
+
+def plain_cell(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula."""
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return value
 
 
 def _matrix_rows(e: Evaluation) -> list[list[Any]]:

@@ -29,11 +29,19 @@ from napari_her2.reporting.views import encode
 from napari_her2.results.atomic import write_bytes
 from napari_her2.stains.deconvolution import STAIN_VECTORS
 from napari_her2.training.evaluation import Evaluation
+from napari_her2.training.label_set import LabelSet
 from napari_her2.training.predictions import PREDICTIONS, Predictions, read_predictions
 from napari_her2.training.validation_record import read_audit
 from napari_her2.types import RgbImage
 
-__all__ = ["PAGE", "crop_picture", "read_evaluation", "write_model_page", "write_page_of"]
+__all__ = [
+    "PAGE",
+    "crop_picture",
+    "label_set_pictures",
+    "read_evaluation",
+    "write_model_page",
+    "write_page_of",
+]
 
 PAGE: Final = "model.html"
 
@@ -158,6 +166,23 @@ def crop_picture(crop: NDArray[np.uint8], levels: float = 100.0) -> RgbImage:
     vectors = np.array([STAIN_VECTORS["haematoxylin"], STAIN_VECTORS["dab"]])
     density = crop.astype(np.float64) / levels @ vectors
     return np.asarray(np.rint(255 * 10**-density).clip(0, 255), np.uint8)
+
+
+def label_set_pictures(labels: LabelSet) -> Pictures:
+    """Pictures of the rows of a label set: crops in the colours of their stains, or tiles.
+
+    Parameters
+    ----------
+    labels : LabelSet
+        Its pixels are read only where they are asked for.
+    """
+
+    def pictures(rows: NDArray[np.int64]) -> list[RgbImage | None]:
+        pixels = labels.crops() if labels.kind == "cells" else labels.tiles()
+        return [crop_picture(np.asarray(pixels[r])) if 0 <= r < len(pixels) else None
+                for r in rows]  # fmt: skip
+
+    return pictures
 
 
 def _render(

@@ -18,7 +18,12 @@ from napari_her2.errors import Her2Error
 from napari_her2.models.registry import Registry
 from napari_her2.pipelines.evaluate import EvaluateRequest, evaluate_model
 from napari_her2.pipelines.events import Outcome, Progress
-from napari_her2.reporting.model_page import crop_picture, read_evaluation, write_model_page
+from napari_her2.reporting.model_page import (
+    crop_picture,
+    label_set_pictures,
+    read_evaluation,
+    write_model_page,
+)
 from napari_her2.training import fold_methods
 from napari_her2.training.evaluation import Evaluation, evaluate_predictions
 from napari_her2.training.label_set import LabelSet
@@ -152,8 +157,7 @@ def test_the_page_holds_all_and_nothing_from_outside(cells: Path, tmp_path: Path
     shutil.copytree(Registry().resolve(SVM).folder, folder)
     run(model=SVM, data=cells, out=folder)
     labels = LabelSet.read(cells)
-    crops = labels.crops()
-    path = write_model_page(folder, lambda rows: [crop_picture(crops[r]) for r in rows])
+    path = write_model_page(folder, label_set_pictures(labels))
     page = path.read_text("utf-8")
     assert "<script" not in page
     assert "default-src 'none'" in page

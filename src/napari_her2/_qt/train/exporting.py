@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
 from qtpy.QtCore import QBuffer, QByteArray, QIODevice
@@ -9,7 +11,7 @@ from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import QWidget
 
 from napari_her2._qt.train.model_result import ModelResult
-from napari_her2.reporting.model_figures import figure_csv, figure_svg
+from napari_her2.reporting.model_figures import figure_csv, figure_svg, plain_cell
 from napari_her2.results.atomic import write_bytes
 
 __all__ = ["examples_csv", "export_figure", "picture_bytes"]
@@ -64,9 +66,6 @@ def export_figure(path: Path, result: ModelResult, figure: str, widget: QWidget)
 
 def examples_csv(result: ModelResult, limit: int = 1000) -> str:
     """The surest wrong answers as a table."""
-    import csv
-    import io
-
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["slide", "x_px", "y_px", "row", "true", "called", "probability"])
@@ -75,7 +74,8 @@ def examples_csv(result: ModelResult, limit: int = 1000) -> str:
         called = p.called
         for i in p.worst(limit):
             writer.writerow([
-                p.slide[i], p.x_px[i], p.y_px[i], p.row[i], p.classes[p.truth[i]],
-                p.classes[called[i]], p.probs[i, called[i]],
+                plain_cell(str(p.slide[i])), p.x_px[i], p.y_px[i], p.row[i],
+                plain_cell(p.classes[p.truth[i]]), plain_cell(p.classes[called[i]]),
+                p.probs[i, called[i]],
             ])  # fmt: skip
     return out.getvalue()

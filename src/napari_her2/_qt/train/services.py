@@ -118,18 +118,13 @@ def _use(card: ModelCard) -> None:
 def _page(folder: Path, label_set: Any) -> Path:
     from napari_her2.reporting.model_page import write_model_page
 
-    return write_model_page(folder, None if label_set is None else example_pictures(label_set))
+    return write_model_page(folder, None if label_set is None else _pictures(label_set))
 
 
-def example_pictures(label_set: Any) -> Callable[[Any], list[Any]]:
-    """Pictures of rows of a label set, shape (h, w, 3) each."""
-    from napari_her2.reporting.model_page import crop_picture
+def _pictures(label_set: Any) -> Callable[[Any], Sequence[Any]]:
+    from napari_her2.reporting.model_page import label_set_pictures
 
-    def pictures(rows: Any) -> list[Any]:
-        pixels = label_set.crops() if label_set.kind == "cells" else label_set.tiles()
-        return [crop_picture(pixels[int(r)]) if 0 <= r < len(pixels) else None for r in rows]
-
-    return pictures
+    return label_set_pictures(label_set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,4 +167,4 @@ class TrainServices:
     use: Callable[[ModelCard], None] = _use
     free_name: Callable[[str], str] = _free_name
     page: Callable[[Path, Any], Path] = _page
-    pictures: Callable[[Any], Callable[[Any], list[Any]]] = example_pictures
+    pictures: Callable[[Any], Callable[[Any], Sequence[Any]]] = _pictures

@@ -65,4 +65,7 @@ def done_view(document: Mapping[str, Any]) -> StripView:
         n = ((document.get("splits") or {}).get("train") or {}).get("n") or 0
         what = ui("train_done_no_epochs", n=numbers.count(int(n)))
     said = ui("train_done", time=numbers.duration(seconds), epochs=what)
+    if document.get("sentence"):
+        # Why it ended before its last epoch.
+        said = f"{said}\n{document['sentence']}"
     return StripView(StripState.DONE, seconds=seconds, said=said)
