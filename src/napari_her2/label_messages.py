@@ -155,6 +155,11 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
     ),
     # what to label next
     "why_unsure": "Between {first} ({p_first}) and {second} ({p_second}).",
+    "queue_no_classes": (
+        "The cells of {name} were not told apart: choose a run with a classifier to be asked what "
+        "to label next."
+    ),
+    "queue_no_map": "The run {name} has no map of {model}.",
     "why_unsure_new": (
         "Between {first} ({p_first}) and {second} ({p_second}), and unlike what is labelled so far."
     ),
@@ -169,6 +174,10 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
     "svm_classes": (
         "A linear SVM of one class against the rest needs three classes: choose the network or the "
         "forest."
+    ),
+    "no_stain": (
+        "The label set {name} does not say whether it is H&E or H-DAB, so its colours can't be "
+        "normalised."
     ),
     "small_tiles": (
         "Tiles of {px} px are too small for Inception-V3, which needs {least}: make the label set "

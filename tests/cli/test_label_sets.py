@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 from drawn_slides import TWO, halves, two_halves
+from made_cells import FakeParts, write_ihc
 
-from napari_her2.annotations.interchange import write_annotations
+from napari_her2.annotations.interchange import read_annotations, write_annotations
 from napari_her2.annotations.schema import write_schema
 from napari_her2.messages import NOTICE
+from napari_her2.pipelines.cells import score_cells
+from napari_her2.pipelines.cells_request import CellsRequest
 from napari_her2.pipelines.label_set import LabelSetRequest, make_label_set
 from napari_her2.training.label_set import LabelSet
 
@@ -91,3 +94,27 @@ def test_what_is_wrong_is_said_in_one_sentence(
     assert "Traceback" not in answer.err
     assert not list(tmp_path.iterdir())
     assert answer.out == ""
+
+
+def test_the_queue_of_a_run_is_one_document_and_a_file_for_qupath(run_here, tmp_path):
+    slide = write_ihc(tmp_path / "ihc.tif", width=1024, height=768)
+    request = CellsRequest(slide, out=tmp_path / "out")
+    *_, outcome = score_cells(request, parts=FakeParts())
+    run = outcome.document["run_dir"]
+    answer = run_here("labels", "next", run, "-n", 5, "--geojson", tmp_path / "next.geojson",
+                      "--json")  # fmt: skip
+    assert answer.code == 0, answer.err
+    document = answer.json
+    assert (document["kind"], document["labelled"]) == ("cells", 0)
+    assert len(document["places"]) == 5
+    drawn = read_annotations(tmp_path / "next.geojson").annotations
+    assert [(a.geometry.x, a.geometry.y) for a in drawn] == [
+        (p["x_px"], p["y_px"]) for p in document["places"]
+    ]
+    assert all(a.class_name is None for a in drawn)
+    plain = run_here("labels", "next", run, "-n", 2)
+    assert len(plain.out.splitlines()) == 2
+    assert "Between" in plain.out
+    wrong = run_here("labels", "next", tmp_path)
+    assert wrong.code == 3
+    assert wrong.is_one_sentence()

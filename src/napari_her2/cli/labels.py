@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from napari_her2.cli.label_queue import next_command
 from napari_her2.cli.label_sets import make_command
 from napari_her2.cli.options import SLIDE, json_option, mpp_option
 from napari_her2.cli.output import clean_stdout, emit
@@ -37,6 +38,7 @@ def labels() -> None:
 
 
 labels.add_command(make_command)
+labels.add_command(next_command)
 
 
 @labels.command(
