@@ -197,7 +197,7 @@ def read_segment(path: Path) -> Segment:
         size = path.stat().st_size
     except OSError as e:
         raise unreadable(path, e) from None
-    except (ValueError, KeyError, TypeError, struct.error, Her2Error):
+    except (ValueError, KeyError, TypeError, RecursionError, struct.error, Her2Error):
         raise BadAnnotationsError("annotations_damaged", name=path.name) from None
     if header is not None and header.get("format", FORMAT) > FORMAT:
         raise BadAnnotationsError("annotations_newer", name=path.name)
@@ -208,7 +208,7 @@ def read_header(path: Path) -> dict[str, Any] | None:
     """What slide a journal belongs to, without reading it all; None if that can't be told."""
     try:
         return AnnotationJournal.read_header(path)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 

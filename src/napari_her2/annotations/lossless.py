@@ -20,6 +20,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from napari_her2.annotations.annotation import OBJECT_TYPES, Annotation, ObjectType
+from napari_her2.annotations.well_known import geometries_from_wkb
 
 __all__ = [
     "annotations_from_bytes",
@@ -64,7 +65,7 @@ def annotations_from_json(rows: Sequence[dict[str, Any]]) -> tuple[Annotation, .
         If they are not what that function makes.
     """
     try:
-        geometries = shapely.from_wkb([base64.b64decode(r["wkb"]) for r in rows])
+        geometries = geometries_from_wkb([base64.b64decode(r["wkb"]) for r in rows])
         return tuple(_annotation(r, g) for r, g in zip(rows, geometries, strict=True))
     except (KeyError, TypeError, AttributeError, ValueError, ShapelyError) as e:
         msg = f"not annotations as they are kept here: {e}"
@@ -122,7 +123,7 @@ def annotations_from_bytes(data: bytes) -> tuple[Annotation, ...]:
         return tuple(
             Annotation(geometry=g, id=i, **kinds[k], **rows.get(at, none))
             for at, (g, i, k) in enumerate(
-                zip(shapely.from_wkb(outlines), head["ids"], which, strict=True)
+                zip(geometries_from_wkb(outlines), head["ids"], which, strict=True)
             )
         )
     except (
@@ -169,7 +170,7 @@ def _rest(row: dict[str, Any]) -> dict[str, Any]:
             red, green, blue = row[key]
             more[key] = (red, green, blue)
     if "nucleus" in row:
-        more["nucleus"] = shapely.from_wkb(base64.b64decode(row["nucleus"]))
+        (more["nucleus"],) = geometries_from_wkb([base64.b64decode(row["nucleus"])])
     for key in ("measurements", "properties"):
         if key in row:
             more[key] = dict(row[key])

@@ -150,7 +150,7 @@ def read_snapshot(path: Path) -> Snapshot:
         raise
     except OSError as e:
         raise unreadable(path, e) from None
-    except (ValueError, KeyError, TypeError, AttributeError, struct.error):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error):
         raise BadAnnotationsError("annotations_damaged", name=path.name) from None
 
 

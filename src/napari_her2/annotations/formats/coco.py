@@ -13,13 +13,13 @@ from typing import Any, Final
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from napari_her2.annotations.annotation import OBJECT_TYPES, Annotation
 from napari_her2.annotations.formats.drafts import Draft, annotations_of
 from napari_her2.annotations.formats.intake import Intake
 from napari_her2.annotations.rasterise import polygons_of_mask
+from napari_her2.annotations.well_known import geometry_from_wkt
 
 __all__ = ["OURS", "counts_of_text", "read_coco"]
 
@@ -120,8 +120,8 @@ def _dict(value: Any) -> dict[str, Any]:
 
 def _own_shape(ours: Mapping[str, Any]) -> BaseGeometry | None:
     try:
-        return shapely.from_wkt(ours["wkt"])
-    except (KeyError, ShapelyError, TypeError, ValueError):
+        return geometry_from_wkt(ours["wkt"])
+    except (KeyError, TypeError, ValueError):
         return None
 
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 import shapely
-from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from napari_her2.annotations.annotation import Annotation
 from napari_her2.annotations.formats.drafts import Draft, annotations_of
 from napari_her2.annotations.formats.intake import Intake
 from napari_her2.annotations.formats.limits import text_of
+from napari_her2.annotations.well_known import geometry_from_wkt
 
 __all__ = ["read_cytomine", "read_wkt"]
 
@@ -77,8 +77,8 @@ def _shape(text: Any) -> BaseGeometry | str | None:
     if not isinstance(text, str):
         return None
     try:
-        shape = shapely.from_wkt(text)
-    except (ShapelyError, ValueError, TypeError):
+        shape = geometry_from_wkt(text)
+    except (ValueError, TypeError):
         return "bad_shape"
     return None if shape is None else shapely.force_2d(shape)
 

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 import numpy as np
 import shapely
-from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from napari_her2.annotations.annotation import OBJECT_TYPES, Annotation
 from napari_her2.annotations.formats.colours import from_hex, to_hex
 from napari_her2.annotations.formats.drafts import Draft
 from napari_her2.annotations.formats.intake import Intake
+from napari_her2.annotations.well_known import geometries_from_wkb, geometry_from_wkt
 
 __all__ = ["MEASUREMENT", "columns_of", "drafts_of", "headings_known"]
 
@@ -184,8 +184,12 @@ def _read_shapes(cells: Sequence[Any]) -> list[BaseGeometry | str | None]:
             found.append(None)
             continue
         try:
-            shape = shapely.from_wkb(cell) if isinstance(cell, bytes) else shapely.from_wkt(cell)
-        except (ShapelyError, ValueError, TypeError):
+            shape = (
+                geometries_from_wkb([cell])[0]
+                if isinstance(cell, bytes)
+                else geometry_from_wkt(cell)
+            )
+        except (ValueError, TypeError):
             found.append("bad_shape")
             continue
         found.append(None if shape is None else shapely.force_2d(shape))
