@@ -19,6 +19,7 @@ from napari_her2.annotations.formats.losses import losses
 from napari_her2.annotations.formats.mask import mask_kind, mask_step, table_path, write_mask
 from napari_her2.annotations.formats.outcome import Exported, count_classes
 from napari_her2.annotations.formats.parquet_table import write_parquet
+from napari_her2.annotations.formats.qupath import KEPT
 from napari_her2.annotations.formats.qupath_writing import Dialect, write_qupath
 from napari_her2.annotations.formats.reasons import skipped_of
 from napari_her2.annotations.formats.tile_cutting import TileCutter, TileRule
@@ -143,6 +144,12 @@ def _geojson(job: _Job) -> Exported:
     lost: Counter[str] = Counter()
     if job.dialect == "old":
         lost["no_place_id"] = len(job.annotations)
+    else:
+        lost["no_place_twice"] = sum(
+            "measurement_list" in kept
+            for a in job.annotations
+            if isinstance(kept := a.properties.get(KEPT), dict)
+        )
     return _file(
         job,
         lambda f: write_qupath(f, job.annotations, schema=job.schema, dialect=job.dialect),

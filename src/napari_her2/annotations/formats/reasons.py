@@ -28,6 +28,7 @@ REASONS: Final[dict[str, str]] = {
     "no_place_name": "name (the format has no place for it)",
     "no_place_note": "note, author or dates (the format has no place for them)",
     "no_place_measurements": "measurements (the format has no place for them)",
+    "no_place_twice": "second measurement of one name (the format has no place for it)",
     "no_place_nucleus": "outline of the nucleus (the format has no place for it)",
     "no_place_properties": "further properties (the format has no place for them)",
     "no_place_id": "id (the format has no place for it)",

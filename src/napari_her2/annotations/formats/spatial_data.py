@@ -17,6 +17,8 @@ from napari_her2.errors import MissingExtraError
 
 __all__ = ["KEEPS", "write_spatialdata"]
 
+_TAKEN: Final = ("id", "class", "object_type", "name", "geometry", "radius")
+
 KEEPS: Final = frozenset({"class", "name", "id", "measurements"})
 
 
@@ -79,5 +81,10 @@ def _columns(annotations: Sequence[Annotation]) -> dict[str, Any]:
         "class": [a.class_name or "" for a in annotations],
         "object_type": [a.object_type for a in annotations],
         "name": [a.name for a in annotations],
-        **{n: [a.measurements.get(n, float("nan")) for a in annotations] for n in names},
+        **{
+            f"measurement {n}" if n in _TAKEN else n: [
+                a.measurements.get(n, float("nan")) for a in annotations
+            ]
+            for n in names
+        },
     }
