@@ -89,7 +89,7 @@ def test_each_kind_of_labels_has_its_recipes_and_starts(qtbot):
     form.choose_recipe("cells-convnet")
     assert "demo-her2-cells" in [form.start.itemData(i) for i in range(form.start.count())]
     form.choose_recipe("cells-svm")
-    assert not form.start.isEnabled()
+    assert form.start.isHidden()
     desk.close()
 
 
@@ -279,3 +279,33 @@ def test_a_label_set_elsewhere_can_be_chosen(train_desk, tmp_path: Path):
     combo = train_desk.dock.form.summary.combo
     assert combo.currentText() == "elsewhere v1"
     assert train_desk.dock.form.form().label_set == path
+
+
+def test_notes_of_a_label_set_take_one_line(qtbot):
+    notes = [{"id": "a", "sentence": "One note."}, {"id": "b", "sentence": "Another note."}]
+    made_set(warnings=notes)
+    desk = TrainDesk(qtbot)
+    desk.ready()
+    line = desk.dock.form.summary.warning
+    assert line.text() == "⚠ 2 notes: One note."
+    assert line.toolTip() == "One note.\nAnother note."
+    desk.close()
+
+
+def test_a_point_more_on_the_plot_does_not_hold_up_the_window(train_desk):
+    """Drawing is done in the thread of the window, once for each epoch."""
+    import time
+
+    from napari_her2.training.watch import EpochDone
+
+    rows = [EpochDone(i, 1000, 2 / i, {"macro_f1": 1 - 1 / i}, 1.0, i) for i in range(1, 1001)]
+    plot = train_desk.dock.plot
+    plot.resize(340, 112)
+    plot.setVisible(True)
+    start = time.process_time()
+    plot.set_history(rows)
+    plot.grab()
+    assert time.process_time() - start < 0.1
+    assert plot.tip_at(plot._boxes()["loss"].right(), 20).startswith("epoch 1,000: loss 0.002") or (
+        plot.tip_at(plot._boxes()["loss"].right(), 20).startswith("epoch 1000: loss 0.002")
+    )

@@ -71,7 +71,8 @@ class TrainFormPanel(QWidget):
         self.seed.setValue(1)
         self.seed.setMinimumHeight(TARGET_PX)
         self.seed.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
-        self.seed.setFixedWidth(46)
+        self.seed.setPrefix(f"{ui('seed')} ")
+        self.seed.setFixedWidth(72)
         named(self.seed, ui("seed"), ui("seed_tip"))
         self._tests = QButtonGroup(self)
         self.amber = paragraph(ui("tile_test"))
@@ -88,7 +89,8 @@ class TrainFormPanel(QWidget):
         row.addWidget(self.recipe, 3)
         row.addWidget(self.info)
         grid.addLayout(row, 0, 1)
-        grid.addWidget(line(ui("start_from"), bold=True), 1, 0)
+        self._start_label = line(ui("start_from"), bold=True)
+        grid.addWidget(self._start_label, 1, 0)
         grid.addWidget(self.start, 1, 1)
         grid.addLayout(self._test_row(), 2, 0, 1, 2)
 
@@ -121,7 +123,6 @@ class TrainFormPanel(QWidget):
         self._tests.button(0).setChecked(True)
         self._tests.idToggled.connect(self._on_test_changed)
         row.addStretch()
-        row.addWidget(line(ui("seed"), muted=True))
         row.addWidget(self.seed)
         return row
 
@@ -262,7 +263,9 @@ class TrainFormPanel(QWidget):
                 if _can_start(recipe, card):
                     self.start.addItem(f"{card.name} {card.version}", card.id)
             self.start.setCurrentIndex(max(0, self.start.findData(chosen)))
-        self.start.setEnabled(self.start.count() > 1)
+        # Where there is nothing to start from, the row would only take room.
+        for widget in (self._start_label, self.start):
+            widget.setVisible(self.start.count() > 1)
 
     def _on_test_changed(self, _id: int, on: bool) -> None:
         if on:

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_her2._qt import numbers
 from napari_her2._qt.components.elided_combo import ElidedCombo
-from napari_her2._qt.components.labels import ElidedLine, line, named, paragraph, small_button
+from napari_her2._qt.components.labels import ElidedLine, line, named, small_button
 from napari_her2._qt.style import TARGET_PX, theme_colours
 from napari_her2._qt.texts import ui
 from napari_her2._qt.train.painting import Painted, class_ink
@@ -101,6 +101,15 @@ class BalanceBar(Painted):
         )  # fmt: skip
 
 
+class _Notes(ElidedLine):
+    """The first of some sentences; the tooltip has them all, whether or not the line fits."""
+
+    notes: Sequence[str] = ()
+
+    def _update_tip(self) -> None:
+        self.setToolTip("\n".join(self.notes))
+
+
 class LabelSummary(QWidget):
     """Choice of a label set and what is in it.
 
@@ -127,7 +136,7 @@ class LabelSummary(QWidget):
         self.bar = BalanceBar()
         self.odd = small_button(ui("train_odd"), ui("train_odd_tip"))
         self.odd.clicked.connect(self.odd_requested)
-        self.warning = paragraph(muted=True)
+        self.warning = _Notes(muted=True)
         head = QHBoxLayout()
         head.setSpacing(6)
         head.addWidget(line(ui("train_set"), bold=True))
@@ -162,8 +171,12 @@ class LabelSummary(QWidget):
         for widget in (self._line, self.bar, self.odd):
             widget.setVisible(there)
         warnings = (labels.info.get("warnings") or []) if there else []
-        self.warning.setText("\n".join(str(w.get("sentence", "")) for w in warnings[:3]))
-        self.warning.setVisible(bool(warnings))
+        said = [str(w.get("sentence", "")) for w in warnings]
+        self.warning.setVisible(bool(said))
+        if said:
+            text = "train_note" if len(said) == 1 else "train_notes"
+            self.warning.notes = said
+            self.warning.setText(ui(text, n=len(said), first=said[0]))
         if not there:
             return
         slides = int(labels.info.get("slides") or len(labels.info.get("sources") or ()))

@@ -20,6 +20,8 @@ TRAIN_TEXTS: Final[dict[str, str]] = {
     "train_tiles": "tiles",
     "train_one_slide": "1 slide",
     "train_slides": "{n} slides",
+    "train_note": "⚠ {first}",
+    "train_notes": "⚠ {n} notes: {first}",
     "train_browse": "From folder…",
     "train_browse_tip": "Choose a label set that lies elsewhere",
     "train_odd": "Look at odd",

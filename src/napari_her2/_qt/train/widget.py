@@ -97,6 +97,7 @@ class TrainWidget(DockBody):
         controller.sets_changed.connect(self._on_sets_changed)
         controller.labels_changed.connect(self._on_labels_changed)
         controller.epoch_done.connect(self._on_epoch_done)
+        controller.result_changed.connect(self._tell_empty)
 
     # running ------------------------------------------------------------------------------
 
