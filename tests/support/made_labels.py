@@ -80,3 +80,22 @@ class LabelDesk(Desk):
 def square(x: float, y: float, side: float) -> list[tuple[float, float]]:
     """Corners of a square."""
     return [(x, y), (x + side, y), (x + side, y + side), (x, y + side)]
+
+
+def blob_edits(n: int, size: Any) -> Any:
+    """Many small outlines over a slide, as one edit."""
+    import numpy as np
+    from shapely.geometry import Point
+
+    from napari_her2.annotations.annotation import Annotation
+    from napari_her2.annotations.edits import add
+
+    rng = np.random.default_rng(0)
+    places = rng.uniform(10, (size.width - 10, size.height - 10), (n, 2))
+    names = ("tumour 0", "tumour 3+", "stroma")
+    return add(
+        [
+            Annotation(geometry=Point(x, y).buffer(6, quad_segs=3), class_name=names[i % 3])
+            for i, (x, y) in enumerate(places)
+        ]
+    )

@@ -118,6 +118,9 @@ class WindowKeeper(QObject):
         result = {"her2-predict": "predict", "her2-score": "score"}.get(dock.objectName())
         if result is not None:
             self._session.front = result
+        told = getattr(dock, "came_to_front", None)
+        if told is not None:
+            told()
 
     def raise_dock(self, name: str) -> None:
         """Bring a dock to the front of its tabs; one that is not there stays away."""

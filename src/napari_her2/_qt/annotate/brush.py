@@ -121,10 +121,9 @@ class BrushLayer:
             self.layer.editable = False
             add_in_order(viewer, self.layer)
             return
-        with self.layer.block_thumbnail_update():
-            self.layer.data = stroke.picture
-            self.layer.scale, self.layer.translate = place.scale, place.translate
-            self.layer.colormap = colours
+        self.layer.data = stroke.picture
+        self.layer.scale, self.layer.translate = place.scale, place.translate
+        self.layer.colormap = colours
         self.layer.editable = False
 
     def painted(self) -> None:

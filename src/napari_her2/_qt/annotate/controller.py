@@ -17,12 +17,13 @@ from napari_her2._qt.annotate.pointer import Pointer
 from napari_her2._qt.annotate.reshaping import Reshaping
 from napari_her2._qt.annotate.services import AnnotateServices, rescue_labels
 from napari_her2._qt.annotate.slide_labels import SlideLabels
+from napari_her2._qt.annotate.tools import At
+from napari_her2._qt.annotate.words import hover_words
 from napari_her2._qt.score.corrections import reader_name
 from napari_her2._qt.session import tell
 from napari_her2.annotations.edits import Edit, lock, note
-from napari_her2.annotations.schema import AnnotationClass, ClassSchema
+from napari_her2.annotations.schema import ClassSchema
 from napari_her2.errors import Her2Error
-from napari_her2.layers.annotations import NO_CLASS
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
@@ -67,8 +68,10 @@ class AnnotateController(QObject):
         self.sources = LabelSources(session)
         self.reshaping = Reshaping(self.easel, self.look)
         self.easel.on_line = self.reshaping.split
+        self.easel.on_hover = self._on_hover
         self.wanted = False
         self._labels: SlideLabels | None = None
+        self._all: list[SlideLabels] = []
         self._opening: set[int] = set()
         self._pointer: Pointer | None = None
         self.schemas = self.services.schemas()
@@ -85,6 +88,7 @@ class AnnotateController(QObject):
         viewer = session.viewer
         if viewer is not None:
             viewer.scene.camera.events.zoom.connect(self._on_camera_moved)
+            viewer.scene.camera.events.center.connect(self._on_camera_moved)
             viewer.layers.events.removed.connect(self._on_layer_removed)
 
     # labels -------------------------------------------------------------------------------
@@ -120,6 +124,7 @@ class AnnotateController(QObject):
             labels.on_layer_made = lambda layer: self._on_layer_made(labels, layer)
             labels.on_foreign_change = lambda action, which: self._on_foreign(labels, action, which)
             entry.extra["labels"] = labels
+            self._all.append(labels)
             labels.prepare()
             if entry is self._session.active:
                 self._show(labels)
@@ -171,11 +176,13 @@ class AnnotateController(QObject):
         self._pointer.take(self.easel.tool_name)
 
     def _on_slides_changed(self) -> None:
-        labels = self._labels
-        if labels is not None and labels.entry not in self._session.slides:
-            self._show(None)
+        for labels in [x for x in self._all if x.entry not in self._session.slides]:
+            self._all.remove(labels)
+            if labels is self._labels:
+                self._show(None)
             self._end(labels)
-            labels.remove_layers()
+            # Later: the viewer is still taking the slide's own layer away.
+            QTimer.singleShot(0, labels.remove_layers)
 
     def _on_facts_changed(self) -> None:
         if self._labels is not None:
@@ -191,10 +198,9 @@ class AnnotateController(QObject):
     def close(self) -> None:
         """The window closes: what is drawn is finished, the books are given back."""
         self.easel.leave()
-        for entry in self._session.slides:
-            labels = entry.extra.pop("labels", None)
-            if labels is not None:
-                self._end(labels)
+        for labels in self._all:
+            self._end(labels)
+        self._all.clear()
 
     def _end(self, labels: SlideLabels) -> None:
         try:
@@ -310,18 +316,6 @@ class AnnotateController(QObject):
             self.easel.class_name = names[0] if names else None
             self.easel.class_changed.emit()
 
-    def classes(self) -> list[AnnotationClass]:
-        """The classes of the schema, then those that labels have and the schema has not."""
-        rows = list(self.schema.classes)
-        if self._labels is not None:
-            for name in self._labels.store.tallies():
-                if name is not None and self.schema.find(name) is None:
-                    sample = next(iter(self._labels.of_class(name)), None)
-                    given = None if sample is None else sample.class_colour or sample.colour
-                    colour = NO_CLASS if given is None else "#{:02X}{:02X}{:02X}".format(*given)
-                    rows.append(AnnotationClass(name=name, colour=colour))
-        return rows
-
     def set_class_shown(self, name: str | None, shown: bool) -> None:
         """Show or hide the regions of a class."""
         if self._labels is not None:
@@ -374,6 +368,13 @@ class AnnotateController(QObject):
         if edit:
             labels.apply(edit)
 
+    def _on_hover(self, at: At) -> None:
+        """Tell the region under the cursor in napari's help line."""
+        labels, viewer = self._labels, self._session.viewer
+        found = self.easel.hits(at, 2.0)
+        if labels is not None and viewer is not None and found:
+            viewer.help = hover_words(found[0], labels.entry, self.schema)
+
     # the camera ---------------------------------------------------------------------------
 
     def _on_camera_moved(self) -> None:
@@ -382,6 +383,7 @@ class AnnotateController(QObject):
 
     def _on_zoomed(self) -> None:
         if self._labels is not None:
+            self._labels.follow_camera()
             self._labels.follow_zoom()
         if self._pointer is not None and self.easel.tool_name == "brush":
             self._pointer.resize_cursor(self._brush_um())

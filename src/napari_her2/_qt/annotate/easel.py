@@ -88,6 +88,7 @@ class Easel(QObject):
             )
         }  # fmt: skip
         self.on_line: Callable[[BaseGeometry], None] | None = None
+        self.on_hover: Callable[[At], None] | None = None
         self.tool_name = "move"
         self._pending: tuple[BaseGeometry, How] | None = None
 
@@ -230,6 +231,8 @@ class Easel(QObject):
     def hover(self, at: At) -> None:
         """The mouse moved."""
         self.tool.hover(at)
+        if self.on_hover is not None and not self.tool.busy:
+            self.on_hover(at)
 
     def double(self, at: At) -> None:
         """A double click."""
@@ -254,7 +257,7 @@ class Easel(QObject):
         if self.labels is None:
             return ()
         found = self.labels.store.hits(at.x, at.y, reach_px * at.screen_px)
-        return [a for a in found if a.class_name not in self.labels.hidden]
+        return [a for a in found if self.labels.is_shown(a)]
 
     @property
     def selected(self) -> list[Annotation]:

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_her2._qt import numbers
-from napari_her2._qt.annotate.slide_labels import CROWD_TYPES
+from napari_her2._qt.annotate.crowd import CROWD_TYPES
 from napari_her2._qt.components.labels import heading, named, paragraph
 from napari_her2._qt.telling import tell
 from napari_her2._qt.texts import ui

@@ -33,9 +33,11 @@ from napari_her2._qt.components.labels import named, paragraph, small_button
 from napari_her2._qt.task_runner import TaskEnd, TaskRunner
 from napari_her2._qt.telling import sentence_of
 from napari_her2._qt.texts import ui
+from napari_her2._qt.train.services import label_sets_folder
 from napari_her2.errors import Her2Error
 from napari_her2.pipelines.events import Outcome, Progress
-from napari_her2.settings import get_settings
+from napari_her2.tiles.spec import TileSpec
+from napari_her2.types import BIOMARKERS
 
 if TYPE_CHECKING:
     from napari_her2._qt.annotate.controller import AnnotateController
@@ -45,6 +47,7 @@ __all__ = ["MakeSetDialog"]
 _WIDTH: Final = 460
 _SPLITS: Final = ("slide", "patient", "tile")
 _SIDES: Final = ("n", "train", "tune", "test")
+_TILES: Final = (512, 256, 128, 64)
 
 
 class MakeSetDialog(QDialog):
@@ -85,6 +88,20 @@ class MakeSetDialog(QDialog):
         for name in ("cells", "tiles"):
             self.kind.addItem(ui(f"set_kind_{name}"), name)
         self.kind.setCurrentIndex(1 if schema.kind == "tiles" else 0)
+        self.biomarker = named(QComboBox(), ui("set_biomarker"))
+        self.tile_px = named(QComboBox(), ui("set_tile"))
+        for side in _TILES:
+            self.tile_px.addItem(ui("set_tile_px", n=side), side)
+        self.tile_mpp = named(QDoubleSpinBox(), ui("set_tile_mpp"))
+        self.tile_mpp.setRange(0.1, 8.0)
+        self.tile_mpp.setSingleStep(0.25)
+        self.tile_mpp.setValue(2.0)
+        self.tile_mpp.setSuffix(" µm/px")
+        self.tile = QWidget()
+        tile = QHBoxLayout(self.tile)
+        tile.setContentsMargins(0, 0, 0, 0)
+        tile.addWidget(self.tile_px)
+        tile.addWidget(self.tile_mpp)
         self.inside = named(QSpinBox(), ui("set_inside"))
         self.inside.setRange(10, 100)
         self.inside.setSingleStep(5)
@@ -108,10 +125,12 @@ class MakeSetDialog(QDialog):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for text, part in (
             ("set_name", self.name), ("set_sources", self.sources), ("set_kind", self.kind),
+            ("set_biomarker", self.biomarker), ("set_tile", self.tile),
             ("set_inside", self.inside), ("set_balance", self.cap), ("set_split", self.split),
             ("set_test", self.test), ("set_seed", self.seed),
         ):  # fmt: skip
             form.addRow(ui(text), part)
+        self._rows = form
         self.form = QWidget()
         self.form.setLayout(form)
         self.status = paragraph("", muted=True)
@@ -155,6 +174,7 @@ class MakeSetDialog(QDialog):
             item.setCheckState(Qt.CheckState.Checked)
             item.setData(Qt.ItemDataRole.UserRole, labels.entry.slide_id)
             self.sources.addItem(item)
+        self._offer_biomarkers()
         self.name.setText(_slug(c.schema.id))
         several = self.sources.count() > 1
         self.split.setCurrentIndex(_SPLITS.index("slide" if several else "tile"))
@@ -162,10 +182,32 @@ class MakeSetDialog(QDialog):
             self.errors.show_error(ui("set_empty"))
             self.go.setEnabled(False)
 
+    def _offer_biomarkers(self) -> None:
+        """One model for each biomarker: those whose positive and negative regions are drawn."""
+        from napari_her2.training.label_rules import biomarker_classes
+
+        drawn: set[str | None] = set()
+        for labels in self._controller.sources.labels():
+            drawn |= set(labels.tallies())
+        schema = set(self._controller.schema.names)
+        for name in BIOMARKERS:
+            classes = biomarker_classes(name)
+            if schema.issuperset(classes) and drawn & set(classes[:2]):
+                self.biomarker.addItem(name, name)
+        if self.biomarker.count():
+            self.biomarker.addItem(ui("set_all_classes"), None)
+        self._on_kind()
+
+    @property
+    def _biomarker(self) -> Any:
+        return self.biomarker.currentData() if self.kind.currentData() == "tiles" else None
+
     def _on_kind(self) -> None:
         cells = self.kind.currentData() == "cells"
         # A cell goes by its centre: only tiles can lie half inside a region.
-        self.inside.setEnabled(not cells)
+        for part in (self.inside, self.tile):
+            self._rows.setRowVisible(part, not cells)
+        self._rows.setRowVisible(self.biomarker, not cells and self.biomarker.count() > 0)
         self.status.setText(ui("set_found_cells") if cells else "")
 
     # making -------------------------------------------------------------------------------
@@ -209,7 +251,7 @@ class MakeSetDialog(QDialog):
         return LabelSetRequest(
             sources=sources,
             schema=c.schema,
-            out=get_settings().data_dir / "label-sets" / _slug(self.name.text()),
+            out=label_sets_folder() / _slug(self.name.text()),
             kind=self.kind.currentData(),
             rules=LabelRules(
                 inside=self.inside.value() / 100,
@@ -218,11 +260,23 @@ class MakeSetDialog(QDialog):
             ),
             split=SplitRule(by=self.split.currentData(), test=self.test.value()),
             seed=self.seed.value(),
+            tile=self._tile(),
+            biomarker=self._biomarker,
         )
+
+    def _tile(self) -> TileSpec | None:
+        if self.kind.currentData() != "tiles":
+            return None
+        side, mpp = int(self.tile_px.currentData()), self.tile_mpp.value()
+        return TileSpec(side, mpp, side * mpp)
 
     def _empty_classes(self, wanted: set[str]) -> tuple[str, ...]:
         """Classes of the schema that nobody drew: they are left out, and the result says so."""
+        from napari_her2.training.label_rules import biomarker_classes
+
         c = self._controller
+        marker = self._biomarker
+        names = c.schema.names if marker is None else biomarker_classes(marker)
         drawn: set[str] = set()
         for labels in c.sources.labels():
             if labels.entry.slide_id in wanted:
@@ -230,7 +284,7 @@ class MakeSetDialog(QDialog):
                     known = c.schema.find(name)
                     drawn |= {known.name} if known is not None else set()
                 drawn |= c.sources.corrected_classes(labels.entry)
-        return tuple(n for n in c.schema.names if n not in drawn) if drawn else ()
+        return tuple(n for n in names if n not in drawn) if drawn else ()
 
     def start(self) -> None:
         """Make the set."""

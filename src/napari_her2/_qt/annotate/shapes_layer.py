@@ -79,6 +79,10 @@ class LabelShapes:
             )
             self.layer = Shapes(data, ndim=2, **kwargs)
             self.layer.events.data.connect(self._on_data)
+            # napari would draw a line round the shape under the cursor: of a region with holes
+            # that is one of the pieces its face is made of. What is selected we mark ourselves.
+            self.layer.update_highlight_visibility(False)
+            self.layer.update_highlight_visibility = _stay_dark
             self.ids, self._edge_px = [], self._wanted_edge()
             add_in_order(viewer, self.layer)
         return self.layer
@@ -169,7 +173,9 @@ class LabelShapes:
         assert self.layer is not None
         self._busy = True
         try:
-            with self.layer.block_thumbnail_update():
+            # The viewer would work out its dimensions anew with each of these events; a slide
+            # below has them already.
+            with self.layer.block_thumbnail_update(), self.layer.events.data.blocker():
                 yield
         finally:
             self._busy = False
@@ -229,3 +235,7 @@ class LabelDots:
             self.layer.border_color = kwargs["border_color"]
             self.layer.size = np.full(len(places), DOT_PX * px)
         self.layer.editable = False
+
+
+def _stay_dark(_visible: bool) -> None:
+    """Take the place of napari's switch for the lines round shapes."""

@@ -6,7 +6,8 @@ It holds a few shapes only, so that drawing is as quick over thousands of region
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -92,7 +93,7 @@ class SketchLayer:
         if self.make() is None:
             return
         assert self.layer is not None
-        with self.layer.block_thumbnail_update():
+        with self._quietly(self.layer):
             n = len(self.layer.shape_type)
             if n > self._n_marks:
                 if self._n_marks:
@@ -109,13 +110,19 @@ class SketchLayer:
         if self.make() is None:
             return
         assert self.layer is not None
-        with self.layer.block_thumbnail_update():
+        with self._quietly(self.layer):
             if len(self.layer.shape_type):
                 self.layer.data = []
             self._add_marks()
             self._n_marks = len(self.layer.shape_type)
             self._add_sketch()
         self.layer.editable = False
+
+    @contextmanager
+    def _quietly(self, layer: Shapes) -> Iterator[None]:
+        """Without thumbnails, and without the viewer working out its dimensions at each move."""
+        with layer.block_thumbnail_update(), layer.events.data.blocker():
+            yield
 
     @property
     def _px(self) -> float:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_her2._qt.annotate.brush import BrushLayer
+from napari_her2._qt.annotate.crowd import CROWD_TYPES, Crowd
 from napari_her2._qt.annotate.shapes_layer import LabelDots, LabelShapes
 from napari_her2._qt.annotate.sketch_layer import SketchLayer
 from napari_her2._qt.safe_layers import remove_layers_safely
 from napari_her2.annotations.annotation import Annotation
 from napari_her2.annotations.edits import Edit
 from napari_her2.annotations.schema import ClassSchema
+from napari_her2.annotations.store import Tally
 from napari_her2.errors import Her2Error
 
 if TYPE_CHECKING:
@@ -24,12 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["CROWD_TYPES", "SlideLabels"]
 
-CROWD_TYPES: Final = frozenset({"cell", "detection"})
-"""Objects that programs find by the thousand: shown as cells, never as shapes."""
 _CHUNK: Final = 400
 """So many regions are laid out before the window is let go for a moment."""
 _FINE: Final = ((1000, 0.2), (3000, 1.0))
 _COARSE_PX: Final = 2.0
+_FEW: Final = 5
 _BEAT_MS: Final = 30_000
 """How often a living window says so, and an idle one writes all in one file."""
 
@@ -81,6 +82,7 @@ class SlideLabels(QObject):
         self.dots = LabelDots(viewer, entry)
         self.sketch = SketchLayer(viewer, entry)
         self.brush = BrushLayer(viewer, entry)
+        self.crowd = Crowd(viewer, entry)
         self._waiting: dict[str, Annotation] = {}
         self._drawn: set[str] = set()
         self._laying = QTimer(self)
@@ -93,6 +95,7 @@ class SlideLabels(QObject):
         self._snapped = self._last_seen = self.store.revision
         book.on_state(lambda _: self.saving_changed.emit())
         self._mpp = entry.world_mpp
+        self._zoomed = 0.0
         self.on_layer_made: Callable[[Shapes], None] | None = None
         self.on_foreign_change: Callable[[str, Any], None] | None = None
         self._end_listening = self.store.on_changed(self.follow)
@@ -122,6 +125,7 @@ class SlideLabels(QObject):
         self._drawn.clear()
         self._waiting = {a.id: a for a in self.store if self._wanted(a)}
         self._fill_dots()
+        self._fill_crowd()
         self._mark()
         self._lay_some()
         if self._waiting:
@@ -133,12 +137,30 @@ class SlideLabels(QObject):
         return not self._waiting
 
     def _wanted(self, a: Annotation) -> bool:
-        return a.object_type not in CROWD_TYPES and a.class_name not in self.hidden
+        return a.object_type not in CROWD_TYPES and self.is_shown(a)
+
+    def is_shown(self, a: Annotation) -> bool:
+        """Whether the class of a region is to be seen."""
+        return self.class_of(a.class_name) not in self.hidden
+
+    def class_of(self, name: str | None) -> str | None:
+        """Our name of a class, where the schema knows it by another program's."""
+        known = self.schema.find(name)
+        return name if known is None else known.name
+
+    def tallies(self) -> dict[str | None, Tally]:
+        """How much there is of each class, by our names."""
+        found: dict[str | None, Tally] = {}
+        for given, t in self.store.tallies().items():
+            name = self.class_of(given)
+            had = found.get(name, Tally())
+            found[name] = Tally(had.n + t.n, had.area_px + t.area_px, had.points + t.points)
+        return found
 
     @property
     def tolerance_px(self) -> float:
         """How far drawn outlines may lie beside the true ones: less than is seen, for few."""
-        n = len(self.store)
+        n = len(self.store) - self.crowd.n
         return next((fine for most, fine in _FINE if n <= most), _COARSE_PX)
 
     def _lay_some(self) -> None:
@@ -153,10 +175,28 @@ class SlideLabels(QObject):
     def _fill_dots(self) -> None:
         self.dots.fill([a for a in self.store if self._wanted(a) and not a.is_area], self.schema)
 
+    def _fill_crowd(self) -> None:
+        cells = [a for a in self.store if a.object_type in CROWD_TYPES]
+        if cells or self.crowd.n:
+            self.crowd.fill(cells, self.schema, self.hidden)
+
+    def follow_camera(self) -> None:
+        """The view moved: other cells are in it."""
+        self.crowd.follow()
+
     def follow_zoom(self) -> None:
         """Lines keep their width on the screen."""
-        self.shapes.follow_zoom()
-        self.sketch.redraw()
+        zoom = self._zoom
+        if zoom != self._zoomed:
+            self._zoomed = zoom
+            self.shapes.follow_zoom()
+            self.sketch.redraw()
+            self._fill_dots()
+
+    @property
+    def _zoom(self) -> float:
+        viewer = self._session.viewer
+        return 1.0 if viewer is None else float(viewer.scene.camera.zoom)
 
     def follow_pixel_size(self) -> None:
         """The slide got another pixel size: what is drawn on it moves with it."""
@@ -203,6 +243,7 @@ class SlideLabels(QObject):
         """Take the layers out of the window."""
         viewer = self._session.viewer
         if viewer is not None:
+            self.crowd.end()
             remove_layers_safely(viewer, self.layers)
 
     # edits --------------------------------------------------------------------------------
@@ -262,10 +303,16 @@ class SlideLabels(QObject):
             self._drawn.update(a.id for a in fresh)
             self.shapes.add(fresh, self.schema, self.tolerance_px)
         changed = [a for a in recoloured if (a.class_name, a.colour) != _look(before[a.id])]
-        if changed:
+        if len(changed) > _FEW:
             self.shapes.recolour(changed, self.schema)
+        elif changed:
+            # napari colours all shapes anew or none: for a few it is quicker to draw them again.
+            self.shapes.remove([a.id for a in changed])
+            self.shapes.add(changed, self.schema, self.tolerance_px)
         if any(not a.is_area for a in (*edit.removed, *edit.added)):
             self._fill_dots()
+        if any(a.object_type in CROWD_TYPES for a in (*edit.removed, *edit.added)):
+            self._fill_crowd()
 
     def _on_napari_change(self, action: str, indices: Any) -> None:
         """Somebody changed the shapes behind our back."""
@@ -329,19 +376,21 @@ class SlideLabels(QObject):
         self.hidden = set(names)
         if self.shapes.layer is None:
             return
-        theirs = [a for a in self.store if a.class_name in changed]
-        self._waiting = {i: a for i, a in self._waiting.items() if a.class_name not in changed}
+        theirs = [a for a in self.store if self.class_of(a.class_name) in changed]
+        for a in theirs:
+            self._waiting.pop(a.id, None)
         self._drawn.difference_update(a.id for a in theirs)
         self.shapes.remove(a.id for a in theirs)
         self._waiting |= {a.id: a for a in theirs if self._wanted(a)}
         self._fill_dots()
+        self._fill_crowd()
         self._lay_some()
         if self._waiting:
             self._laying.start()
 
     def of_class(self, name: str | None) -> Sequence[Annotation]:
         """All regions of a class."""
-        return [a for a in self.store if a.class_name == name]
+        return [a for a in self.store if self.class_of(a.class_name) == name]
 
 
 def _look(a: Annotation) -> tuple[Any, Any]:

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import shapely
+from napari.utils.notifications import show_info
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
@@ -16,7 +17,13 @@ from napari_her2._qt.annotate.region_list import RegionList
 from napari_her2._qt.annotate.selected_line import SelectedLine
 from napari_her2._qt.annotate.status_parts import AskBar, SavedDot
 from napari_her2._qt.annotate.toolbox import Toolbox
-from napari_her2._qt.annotate.words import area_value, selected_words, size_words, title_of
+from napari_her2._qt.annotate.words import (
+    all_classes,
+    area_value,
+    selected_words,
+    size_words,
+    title_of,
+)
 from napari_her2._qt.components.dock_body import DockBody
 from napari_her2._qt.components.elided_combo import ElidedCombo
 from napari_her2._qt.components.error_bar import ErrorBar
@@ -177,6 +184,10 @@ class AnnotateWidget(DockBody):
                 lambda a: colour_of(a, self.controller.schema),
                 lambda a: size_words(a, labels.entry),
             )
+            for note in dict.fromkeys(labels.book.notes):
+                show_info(str(note))
+            if self.isVisible():
+                self.came_to_front()
         self._show_asks()
         self._show_labels()
         self._show_saving()
@@ -219,10 +230,11 @@ class AnnotateWidget(DockBody):
         locked: dict[str | None, int] = {}
         for a in labels.store:
             if a.locked:
-                locked[a.class_name] = locked.get(a.class_name, 0) + 1
+                name = labels.class_of(a.class_name)
+                locked[name] = locked.get(name, 0) + 1
         rows = rows_of(
-            c.classes(),
-            labels.store.tallies(),
+            all_classes(c.schema, labels),
+            labels.tallies(),
             labels.hidden,
             locked,
             lambda px: area_value(px, labels.entry),
@@ -282,8 +294,6 @@ class AnnotateWidget(DockBody):
         self.crossing.ask(ui("crosses_itself", n=parts) if parts else "")
 
     def _tell(self, text_id: str) -> None:
-        from napari.utils.notifications import show_info
-
         show_info(ui(text_id))
 
     def _on_failed(self, error: Exception) -> None:
@@ -311,6 +321,15 @@ class AnnotateWidget(DockBody):
         if self._labels is not None:
             save_elsewhere(self._labels, self)
             self._show_saving()
+
+    def came_to_front(self) -> None:
+        """The dock is the one in front: digits and letters of tools work at once."""
+        labels, viewer = self._labels, self.session.viewer
+        if labels is None or viewer is None:
+            return
+        layer = labels.prepare()
+        if layer is not None:
+            viewer.layers.selection.active = layer
 
     def run(self) -> None:
         """Make a label set of the labels (the main button, Ctrl+Enter)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import shapely
 
@@ -12,9 +13,25 @@ from napari_her2._qt.open_slide import OpenSlide
 from napari_her2._qt.texts import ui
 from napari_her2.annotations.annotation import Annotation
 from napari_her2.annotations.areas import area_mm2
-from napari_her2.annotations.schema import ClassSchema
+from napari_her2.annotations.schema import AnnotationClass, ClassSchema
+from napari_her2.layers.annotations import NO_CLASS
 
-__all__ = ["area_value", "hover_words", "selected_words", "size_words", "title_of"]
+if TYPE_CHECKING:
+    from napari_her2._qt.annotate.slide_labels import SlideLabels
+
+__all__ = ["all_classes", "area_value", "hover_words", "selected_words", "size_words", "title_of"]
+
+
+def all_classes(schema: ClassSchema, labels: SlideLabels | None) -> list[AnnotationClass]:
+    """The classes of a schema, then those that labels have and the schema has not."""
+    rows = list(schema.classes)
+    for name in () if labels is None else labels.store.tallies():
+        if labels is not None and name is not None and schema.find(name) is None:
+            sample = next(iter(labels.of_class(name)), None)
+            given = None if sample is None else sample.class_colour or sample.colour
+            colour = NO_CLASS if given is None else "#{:02X}{:02X}{:02X}".format(*given)
+            rows.append(AnnotationClass(name=name, colour=colour))
+    return rows
 
 
 def title_of(name: str | None, schema: ClassSchema) -> str:
