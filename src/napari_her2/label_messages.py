@@ -125,6 +125,14 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
         "{name} is not a table of slides and annotations: it needs a heading with slide and "
         "annotations, and may have more of these: {columns}."
     ),
+    "label_stain": (
+        "{name} looks like {found} ({confidence}), but these labels need {needed}: leave the slide "
+        "out, or tick “Run anyway” (--ignore-stain; recorded in the set)."
+    ),
+    "label_stain_unsure": "The stain of {name} could not be told: check that it is {needed}.",
+    "label_stain_override": (
+        "{name} was taken as asked although it looks like {found} ({confidence}), not {needed}."
+    ),
     "label_cancelled": "Cancelled: no label set was written.",
     "label_inside": "{value} is no share of a tile: give a number above 0, up to 1.",
     "label_other": "{value} is no share of a tile: give a number from 0 to 1.",
@@ -134,11 +142,11 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
         "stay below 1."
     ),
     "label_conflicts": (
-        "{n} {what} are claimed by annotations of different classes: they are listed and left out."
+        "Listed and left out, because annotations of different classes claim them: {what}."
     ),
-    "label_unreadable": "{n} parts of the regions could not be read: nothing was drawn there.",
+    "label_unreadable": "Could not be read, so that nothing was drawn there: {what}.",
     "unknown_classes": (
-        "{n} annotations have a class that the schema has not ({names}): they label nothing."
+        "These label nothing, because the schema has not their class ({names}): {what}."
     ),
     "few_examples": "Few labels: {names}. What is learnt and measured of these says little.",
     "unbalanced": (

@@ -73,7 +73,7 @@ def test_a_table_gives_patients_and_blocks_and_the_words_show_the_classes(
     ("arguments", "code", "words"),
     [
         (["a.tif"], 2, "annotations after each slide"),
-        ([], 2, "Give slides"),
+        ([], 2, "give slides"),
         (["a.tif", "a.geojson", "--inside", "0"], 2, "no share of a tile"),
         (["a.tif", "a.geojson", "--tune", ".5", "--test", ".5"], 2, "nothing to learn from"),
         (["a.tif", "a.geojson", "--schema", "her2-cells"], 3, "No region or point"),

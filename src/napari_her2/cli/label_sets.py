@@ -145,10 +145,11 @@ def _sources(
     mpp: float | tuple[float, float] | None,
     corrections: tuple[Path, ...],
 ) -> tuple[list[LabelSource], dict[str, Group]]:
+    from napari_her2.errors import UsageError
     from napari_her2.pipelines.label_set import Group, LabelSource
 
     if len(pairs) % 2:
-        raise click.UsageError("Give a file of annotations after each slide.")
+        raise UsageError("usage", detail="give a file of annotations after each slide.")
     sources = [
         LabelSource(slide, drawn, (), mpp)
         for slide, drawn in zip(pairs[::2], pairs[1::2], strict=True)
@@ -161,9 +162,9 @@ def _sources(
         sources.append(LabelSource(slide, Path(row["annotations"]), runs, size))
         groups[str(slide)] = Group(row.get("patient") or "", row.get("block") or "")
     if not sources:
-        raise click.UsageError("Give slides with their annotations, or a --table.")
+        raise UsageError("usage", detail="give slides with their annotations, or a --table.")
     if corrections and len(sources) > 1:
-        raise click.UsageError("--corrections is for a single slide: use a --table.")
+        raise UsageError("usage", detail="--corrections is for a single slide: use a --table.")
     if corrections:
         only = sources[0]
         sources = [LabelSource(only.slide, only.annotations, corrections, only.mpp)]

@@ -133,14 +133,16 @@ def _notes(
     unknown: Counter[str],
 ) -> list[Note]:
     notes: list[Note] = []
-    what = request.kind
     if drawn.conflicts:
-        notes.append(("label_conflicts", {"n": len(drawn.conflicts), "what": what}))
+        what = _count(len(drawn.conflicts), request.kind[:-1])
+        notes.append(("label_conflicts", {"what": what}))
     if drawn.unreadable:
-        notes.append(("label_unreadable", {"n": len(drawn.unreadable)}))
+        what = _count(len(drawn.unreadable), "part") + " of the regions"
+        notes.append(("label_unreadable", {"what": what}))
     if unknown:
         names = ", ".join(sorted(unknown)[:5])
-        notes.append(("unknown_classes", {"n": sum(unknown.values()), "names": names}))
+        what = _count(sum(unknown.values()), "annotation")
+        notes.append(("unknown_classes", {"what": what, "names": names}))
     few = [f"{name} ({c['n']})" for name, c in table.items() if c["n"] < FEW]
     if few:
         notes.append(("few_examples", {"names": ", ".join(few)}))
@@ -150,3 +152,7 @@ def _notes(
     if times > UNEVEN:
         notes.append(("unbalanced", {"most": most, "least": least, "times": f"{times:.0f}"}))
     return notes
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"

@@ -199,20 +199,14 @@ def _screen(drawn: Drawn, slide: Slide, tissue: TissueMask) -> None:
     needed = drawn.request.stain_needed
     guess = guess_stain(slide, tissue)
     verdict = check_stain(guess, needed)
-    facts = {"found": guess.stain, "confidence": f"{guess.confidence:.2f}", "needed": needed}
+    name = slide.path.name
     if verdict == "unsure":
-        drawn.notes.append(
-            f"{slide.path.name}: " + tr("stain_unknown", models="this label set", **facts)
-        )
+        drawn.notes.append(tr("label_stain_unsure", name=name, needed=needed))
     elif verdict == "mismatch":
+        found = {"found": guess.stain, "confidence": f"{guess.confidence:.2f}"}
         if not drawn.request.ignore_stain:
-            raise StainMismatchError(
-                "wrong_stain", model="this label set",
-                remedy="tick “Run anyway” (--ignore-stain)", **facts,
-            )  # fmt: skip
-        drawn.notes.append(
-            f"{slide.path.name}: " + tr("stain_override", models="this label set", **facts)
-        )
+            raise StainMismatchError("label_stain", name=name, needed=needed, **found)
+        drawn.notes.append(tr("label_stain_override", name=name, needed=needed, **found))
 
 
 def _draw_cells(
