@@ -32,15 +32,17 @@ def write_cells(folder: Path, n: int = 700, slides: int = 5, seed: int = 0, hard
 
 
 def write_tiles(folder: Path, n: int = 90, slides: int = 5, seed: int = 0, px: int = 96) -> Path:
-    """Tiles whose class shows as stripes across, stripes along, or no stripes."""
+    """Tiles whose class shows as narrow stripes, wide stripes, or none and more pink."""
     rng = np.random.default_rng(seed)
     label = rng.integers(0, 3, n)
     tiles = rng.integers(150, 220, (n, px, px, 3), dtype=np.uint8)
-    wave = (40 * np.sin(np.arange(px) * 0.7)).astype(np.int16)
     for i, k in enumerate(label):
         if k < 2:
-            stripes = wave[:, None, None] if k == 0 else wave[None, :, None]
-            tiles[i] = np.clip(tiles[i].astype(np.int16) + stripes, 0, 255)
+            wave = 45 * np.sin(np.arange(px) * (1.2, 0.25)[k] + rng.uniform(0, 6))
+            stripes = wave[:, None, None] if rng.integers(2) else wave[None, :, None]
+            tiles[i] = np.clip(tiles[i] + stripes, 0, 255).astype(np.uint8)
+        else:
+            tiles[i, ..., 1] //= 2
     features = rng.normal(0, 1, (n, 2)).astype(np.float32)
     _write(folder, "tiles", TILE_CLASSES, label, slides, rng, tiles, features, (px, 2.0), "H&E")
     return folder

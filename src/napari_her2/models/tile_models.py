@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from napari_her2.errors import BadModelError, UsageError
 from napari_her2.models.architectures import build_network, expected_shapes
 from napari_her2.models.networks.inception import fuse_batch_norm
+from napari_her2.models.stain_step import stain_step
 from napari_her2.models.weights import read_weights
 from napari_her2.types import Probs
 
@@ -150,6 +151,7 @@ class _TorchModel:
         self.network = network.eval().to(device)
         self._preprocess = _Preprocess(card.transform, card.id)
         self._preprocess.to(device)
+        self._stain = stain_step(card)
 
     @property
     def batch_size(self) -> int:
@@ -185,6 +187,8 @@ class _TorchModel:
             raise
 
     def _run(self, tiles: NDArray[np.uint8]) -> Probs:
+        if self._stain is not None:
+            tiles = self._stain(tiles)
         with torch.inference_mode():
             logits = self._logits(self._preprocess(tiles, self.device))
             probs = self._to_probs(logits.float())

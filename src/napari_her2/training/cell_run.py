@@ -34,7 +34,7 @@ def cell_task(request: TrainRequest, material: Material) -> CellTask:
     paper = request.mode == "paper"
     recipe = PAPER if paper else QUICK
     if request.epochs:
-        recipe = replace(recipe, epochs=request.epochs)
+        recipe = replace(recipe, epochs=request.epochs, steps=0)
     kinds: dict[str, Augmentation] = {
         # The paper states no augmentation.
         "auto": NOTHING if paper else IHC_FULL,
@@ -53,7 +53,7 @@ def learn_cells(
 ) -> Learned:
     """Train the network; see :func:`napari_her2.training.loop.fit`."""
     task = cell_task(request, material)
-    limits = Limits(task.recipe.patience, request.max_seconds, request.checkpoint_seconds)
+    limits = Limits(task.patience, request.max_seconds, request.checkpoint_seconds)
     course = fit(task, folder, hardware, limits, watcher)
 
     def write(path: Path) -> str:

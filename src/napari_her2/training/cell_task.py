@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -39,6 +40,8 @@ class CellRecipe:
     ----------
     epochs : int
         At most.
+    steps : int
+        With so few cells that the epochs have fewer steps altogether, there are more epochs.
     rate : float
         Of stochastic gradient descent: the largest of a cycle, or always.
     cycle : bool
@@ -52,13 +55,14 @@ class CellRecipe:
     epochs: int
     rate: float
     cycle: bool
+    steps: int = 0
     batch: int = 128
     momentum: float = 0.9
     weight_decay: float = 0.0
     patience: int = 6
 
 
-QUICK: Final = CellRecipe(epochs=12, rate=0.03, cycle=True, weight_decay=5e-4)
+QUICK: Final = CellRecipe(epochs=8, rate=0.03, cycle=True, steps=250, weight_decay=5e-4)
 PAPER: Final = CellRecipe(epochs=70, rate=0.01, cycle=False, patience=20)
 
 
@@ -113,7 +117,9 @@ class CellTask:
         self._train = material.rows("train")
         self._tune = material.rows("tune")
         self._sampler = Sampler(self._label[self._train], recipe.batch, seed, balance)
-        self.epochs, self.steps_per_epoch = recipe.epochs, self._sampler.steps
+        self.steps_per_epoch = self._sampler.steps
+        self.epochs = max(recipe.epochs, math.ceil(recipe.steps / self.steps_per_epoch))
+        self.patience = max(recipe.patience, self.epochs // 4)
         self.mean, self.std = _levels(material, self._train)
         self._shift = torch.tensor(self.mean).view(1, 2, 1, 1)
         self._factor = torch.tensor(self.std).reciprocal().view(1, 2, 1, 1)

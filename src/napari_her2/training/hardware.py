@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import torch
+import torch.utils.deterministic
 
 from napari_her2.errors import UsageError
 
@@ -54,6 +55,9 @@ class Hardware:
         strict = torch.are_deterministic_algorithms_enabled()
         warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
         cudnn = torch.backends.cudnn.benchmark
+        filled = torch.utils.deterministic.fill_uninitialized_memory
+        # Nothing reads memory it did not write; filling it all first costs time.
+        torch.utils.deterministic.fill_uninitialized_memory = False
         # Without it cuBLAS may add up in another order from run to run.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.set_num_threads(self.threads)
@@ -62,6 +66,7 @@ class Hardware:
         finally:
             torch.set_num_threads(threads)
             torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+            torch.utils.deterministic.fill_uninitialized_memory = filled
             torch.backends.cudnn.benchmark = cudnn
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_her2.models.card import ModelCard
 from napari_her2.models.installed import InstalledModel
 from napari_her2.models.registry import Registry
+from napari_her2.models.stain_step import REFERENCE
 from napari_her2.models.tile_models import load_tile_model
 from napari_her2.models.weights import write_weights
 from napari_her2.training.augment import GEOMETRY, HE_FULL, NOTHING
@@ -21,6 +22,7 @@ from napari_her2.training.learned import Learned
 from napari_her2.training.loop import Limits, fit
 from napari_her2.training.material import Material
 from napari_her2.training.request import TrainRequest
+from napari_her2.training.stain_reference import normalised, reference_look
 from napari_her2.training.tile_task import FINE, PAPER, QUICK, TileTask
 from napari_her2.training.watch import Watcher
 from napari_her2.types import Probs
@@ -55,6 +57,11 @@ def learn_stage1(
     request: TrainRequest, material: Material, folder: Path, hardware: Hardware, watcher: Watcher
 ) -> Learned:
     """Train the network; see :func:`napari_her2.training.loop.fit`."""
+    plain, extra = material, {}
+    if request.stain_normalise:
+        reference = reference_look(material)
+        material = normalised(material, reference, folder)
+        extra = {REFERENCE: reference.to_json()}
     task = tile_task(request, material)
     limits = Limits(task.recipe.patience, request.max_seconds, request.checkpoint_seconds)
     course = fit(task, folder, hardware, limits, watcher)
@@ -65,15 +72,17 @@ def learn_stage1(
     def predict(model: InstalledModel, rows: NDArray[np.intp]) -> Probs:
         tile_model = load_tile_model(model.card, model.folder, request.device)
         parts = [
-            tile_model.predict(material.pixels(rows[start : start + _AT_ONCE]))
+            tile_model.predict(plain.pixels(rows[start : start + _AT_ONCE]))
             for start in range(0, len(rows), _AT_ONCE)
         ]
         return np.concatenate(parts)
 
+    card = task.card_parts()
+    card["tile_model"] |= extra
     biomarker = request.biomarker or material.biomarker
     return Learned(
         course.ending, course.epochs, course.best_epoch, course.history,
-        {**task.card_parts(), "biomarker": biomarker, "stain": material.stain}, write, predict,
+        {**card, "biomarker": biomarker, "stain": material.stain}, write, predict,
         details={"parameters": sum(p.numel() for p in task.network.parameters()),
                  "mode": request.mode, "rate": task.recipe.rate, "start_from": request.start_from},
     )  # fmt: skip
