@@ -379,8 +379,8 @@ def open_book(
         refusal = open_elsewhere(f"Labels of {slide_id}", e)
     except Her2Error as e:
         failure = e.sentence
-    ledger.look()
     try:
+        ledger.look()
         kept = read_kept(place, identity)
     except BaseException:
         ledger.close()

@@ -188,7 +188,8 @@ def test_a_journal_that_can_not_be_read_today_is_not_drawn_over(tmp_path, monkey
         m.setattr(os, "listdir", lambda _p: (_ for _ in ()).throw(PermissionError(13, "no")))
         with pytest.raises(BadAnnotationsError, match="were not opened"):
             opened(folder)
-    assert len(opened(folder).store) == 1
+    again = opened(folder)
+    assert (len(again.store), again.read_only) == (1, None)
 
 
 def test_what_a_kill_left_of_a_snapshot_is_removed(tmp_path):
