@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from napari_her2.cells.crops import CROP_MPP, CROP_PX
 from napari_her2.cells.features import FEATURES
-from napari_her2.errors import BadLabelSetError, StainMismatchError
+from napari_her2.errors import BadLabelSetError, SlideChangedError, StainMismatchError
 from napari_her2.messages import tr
 from napari_her2.pipelines.events import Progress
+from napari_her2.pipelines.freshness import Freshness
 from napari_her2.pipelines.label_set_request import LabelSetRequest
 from napari_her2.pipelines.label_set_slides import Prepared
 from napari_her2.results.atomic import writing
@@ -188,10 +189,13 @@ def draw_slide(drawn: Drawn, prepared: Prepared) -> Iterator[Progress]:
     name = prepared.slide
     yield Progress("tissue", name)
     with open_slide(source.slide, mpp=source.mpp) as slide:
+        fresh = Freshness(slide)
+        if fresh.key != prepared.key:
+            raise SlideChangedError("slide_changed", name=slide.path.name)
         tissue = find_tissue(slide)
         _screen(drawn, slide, tissue)
         draw = _draw_cells if request.kind == "cells" else _draw_tiles
-        yield from draw(drawn, prepared, slide, tissue)
+        yield from draw(drawn, prepared, slide, tissue, fresh)
 
 
 def _screen(drawn: Drawn, slide: Slide, tissue: TissueMask) -> None:
@@ -210,7 +214,7 @@ def _screen(drawn: Drawn, slide: Slide, tissue: TissueMask) -> None:
 
 
 def _draw_cells(
-    drawn: Drawn, prepared: Prepared, slide: Slide, tissue: TissueMask
+    drawn: Drawn, prepared: Prepared, slide: Slide, tissue: TissueMask, fresh: Freshness
 ) -> Iterator[Progress]:
     request, labelling = drawn.request, prepared.labelling
     drawing = CellDrawing(
@@ -222,6 +226,8 @@ def _draw_cells(
     for done in drawing.run():
         yield Progress("drawing", prepared.slide, done, total)
     found = drawing.finish()
+    # Cells of two files must never meet in one set.
+    fresh.check(thorough=True)
     first = drawn.n_pixels
     drawn.append("crops", found.crops)
     if found.rgb is not None:
@@ -233,7 +239,7 @@ def _draw_cells(
 
 
 def _draw_tiles(
-    drawn: Drawn, prepared: Prepared, slide: Slide, tissue: TissueMask
+    drawn: Drawn, prepared: Prepared, slide: Slide, tissue: TissueMask, fresh: Freshness
 ) -> Iterator[Progress]:
     del tissue
     request = drawn.request
@@ -254,6 +260,7 @@ def _draw_tiles(
             features.append(tile_features(tile.rgb))
             kept.append(i)
         yield Progress("drawing", prepared.slide, i + 1, total)
+    fresh.check(thorough=True)
     x = np.array([chosen.windows[i].x + chosen.windows[i].width / 2 for i in kept], np.float64)
     y = np.array([chosen.windows[i].y + chosen.windows[i].height / 2 for i in kept], np.float64)
     measured = np.array(features, np.float32).reshape(-1, len(TILE_FEATURES))

@@ -115,6 +115,8 @@ class LabelSet:
                 raise _bad(folder, f"labels.parquet has no {missing[0]}")
             if table.num_rows != info["n"]:
                 raise _bad(folder, "the number of labels is another one")
+            if not set(table["class"].unique().to_pylist()) <= set(info["classes"]):
+                raise _bad(folder, "labels.parquet has classes that the set has not")
             return LabelSet(folder, info, table, hashlib.sha256(text).hexdigest())
         except FileNotFoundError as e:
             reason = "it is not there" if not folder.is_dir() else "it was never finished"

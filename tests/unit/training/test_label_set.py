@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import shutil
@@ -14,10 +15,12 @@ import shapely
 from drawn_slides import HEIGHT, TWO, WIDTH, box, halves, two_halves
 
 from napari_her2.annotations.annotation import Annotation
+from napari_her2.annotations.book import open_book
+from napari_her2.annotations.edits import add
 from napari_her2.annotations.schema import load_schema
 from napari_her2.cells.calibration import calibrate
 from napari_her2.cells.stitching import detect_tile
-from napari_her2.errors import BadLabelSetError, CannotWriteError
+from napari_her2.errors import BadLabelSetError, CannotWriteError, DiskFullError
 from napari_her2.geometry import Region
 from napari_her2.pipelines.events import Outcome, Progress
 from napari_her2.pipelines.label_set import (
@@ -31,6 +34,7 @@ from napari_her2.pipelines.label_set import (
 from napari_her2.results.corrections import CorrectionsFile
 from napari_her2.slides import open_slide
 from napari_her2.tiles.tissue import find_tissue
+from napari_her2.training import label_writing
 from napari_her2.training.label_set import LabelSet
 
 
@@ -320,6 +324,60 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(slides, tmp_path):
     (tmp_path / "file").write_text("in the way")
     outcome = last(request(slides[:1], tmp_path / "file" / "set"))
     assert isinstance(outcome.error, CannotWriteError)
+
+
+def test_what_a_book_keeps_is_drawn_from_and_a_book_of_another_slide_is_refused(
+    first, slides, tmp_path
+):
+    folder = tmp_path / "book"
+    book = open_book("slide", (WIDTH, HEIGHT), (0.5, 0.5), folder, author="R1")
+    book.apply(add(halves()))
+    # Still open in a window, and not closed: the journal is enough.
+    got = made(request([], tmp_path / "set", sources=((slides[0], folder),)))
+    book.close()
+    assert got.labels.tolist() == first.labels.tolist()
+    assert (got.crops() == first.crops()).all()
+    other = tmp_path / "other"
+    book = open_book("slide", (WIDTH + 1, HEIGHT), (0.5, 0.5), other)
+    book.apply(add(halves()))
+    book.close()
+    outcome = last(request([], tmp_path / "set2", sources=((slides[0], other),)))
+    assert outcome.error.message_id == "foreign_ann"
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(slides, tmp_path, monkeypatch):
+    def full(self, values):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("napari_her2.training.array_file.ArrayWriter.append", full)
+    outcome = last(request(slides[:1], tmp_path / "set"))
+    assert isinstance(outcome.error, DiskFullError)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_slide_that_is_replaced_while_it_is_drawn_gives_no_labels(slides, tmp_path):
+    path = tmp_path / "slides" / "a.tif"
+    path.parent.mkdir()
+    shutil.copy(slides[0], path)
+    for event in make_label_set(request([path, slides[1]], tmp_path / "set")):
+        if isinstance(event, Progress) and event.stage == "drawing" and event.slide_id == "a":
+            shutil.copy(slides[1], path.with_name("b.tif"))
+            path.with_name("b.tif").replace(path)
+    assert [f["error_id"] for f in event.document["failed"]] == ["slide_changed"]
+    assert event.document["slides"] == 1
+
+
+def test_a_place_that_is_taken_in_between_is_not_written_over(first, tmp_path, monkeypatch):
+    taken = tmp_path / "set"
+    shutil.copytree(first.path, taken)
+    before = digests(taken)
+    answers = iter([(1, taken), (2, tmp_path / "set-v2")])
+    monkeypatch.setattr(label_writing, "free_place", lambda *_: next(answers))
+    with label_writing.new_set(tmp_path / "set") as folder:
+        place = label_writing.put_in_place(folder, taken, {"n": 0}, {})
+    assert place == tmp_path / "set-v2"
+    assert json.loads((place / "labelset.json").read_text())["version"] == 2
+    assert digests(taken) == before
 
 
 @pytest.mark.parametrize("name", ["crops.npy", "labels.parquet", "features.parquet"])
