@@ -179,6 +179,8 @@ def _train(
             **given,
         )  # fmt: skip
         document, code = _run(request)
+        if document.get("metrics"):
+            document["page"] = _page(request, Path(document["folder"]))
     if document["status"] != "failed":
         emit(document, _lines(document), as_json=as_json)
     elif as_json:
@@ -208,6 +210,22 @@ def _run(request: Any) -> tuple[dict[str, Any], int]:
     raise AssertionError("a training run ended without an outcome")
 
 
+def _page(request: Any, folder: Path) -> str | None:
+    """Write the model's page; a model without its page is a model all the same."""
+    from napari_her2.errors import Her2Error
+    from napari_her2.reporting.model_page import label_set_pictures, write_model_page
+    from napari_her2.training.label_set import LabelSet
+
+    try:
+        pictures = None
+        if request.recipe != "stage2":
+            pictures = label_set_pictures(LabelSet.read(request.label_set, verify=False))
+        return str(write_model_page(folder, pictures))
+    except Her2Error as error:
+        click.echo(error.sentence, err=True)
+        return None
+
+
 def _epoch_line(event: Any) -> str:
     from napari_her2.reporting.words import duration_text
 
@@ -226,6 +244,8 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
         yield f"{document['model_id']}: no model yet"
         return
     yield f"{document['model_id']}: {document['folder']}"
+    if document.get("page"):
+        yield f"its page: {document['page']}"
     part = document.get("measured_on", "test")
     n = document["splits"].get(part, {}).get("n")
     where = "kept apart for the test" if part == "test" else "it was trained on"

@@ -142,6 +142,7 @@ def _finish(
         "resumable": cancelled,
         "metrics": figures,
         "measured_on": tested.part,
+        "unit": material.kind,
         "splits": {**material.counts(), "by": material.split_by},
         "epochs": learned.epochs,
         "best_epoch": learned.best_epoch,

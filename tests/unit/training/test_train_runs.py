@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from napari_her2.cells.classifiers import load_classifier
 from napari_her2.errors import CannotTrainError
 from napari_her2.models.card import read_card
 from napari_her2.models.registry import Registry
+from napari_her2.training import handmade_recipe
 from napari_her2.training.evaluation import Evaluation
 from napari_her2.training.predictions import read_predictions
 from napari_her2.training.request import TrainRequest
@@ -148,7 +150,9 @@ def test_a_damaged_checkpoint_costs_time_not_the_model(labels, tmp_path, caplog)
 
 
 @pytest.mark.parametrize("recipe", ["cells-svm", "cells-rf"])
-def test_the_baselines_learn_from_the_features(labels, tmp_path, recipe):
+def test_the_baselines_learn_from_the_features(labels, tmp_path, recipe, monkeypatch):
+    few = partial(handmade_recipe.fit_forest, trees=40)
+    monkeypatch.setattr(handmade_recipe, "fit_forest", few)
     request = replace(ask(labels, tmp_path / "m"), recipe=recipe)
     document = run_training(request)
     assert document["metrics"]["f1_macro"]["value"] > 0.7
