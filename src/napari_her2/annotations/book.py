@@ -232,7 +232,7 @@ class AnnotationBook:
     def allow(self) -> None:
         """Raise if nothing may be changed."""
         if self._refusal is not None:
-            raise self._refusal
+            raise self._refusal.with_traceback(None)
 
     def fetch(self, step: Step) -> Edit:
         """The edit of a step from before the slide was opened."""
