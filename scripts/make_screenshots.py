@@ -3,7 +3,7 @@
 python scripts/make_screenshots.py [FOLDER] [--slide SLIDE]
 
 Writes ``predict-demo.png`` and ``predict-results.png``, ``score-sample.png`` and
-``score-results.png`` (sample slides), each dock in both themes at
+``score-results.png`` (sample slides), ``annotate-dock.png``, each dock in both themes at
 100 and 150 %, and with ``--slide`` (or the shared data beside the checkout) ``predict-cmu1.png``.
 Uses a user folder of its own: no settings of yours are read.
 """
@@ -29,14 +29,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "docs" / "screenshots")
     parser.add_argument("--slide", type=Path, default=CMU1)
-    parser.add_argument("--scene", choices=["demo", "slide", "docks", "score"])
+    parser.add_argument("--scene", choices=["demo", "slide", "docks", "score", "annotate"])
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     if args.scene:
         isolate()
         SCENES[args.scene](args.folder, args.slide)
         return 0
-    runs = [("demo", "1"), ("score", "1"), ("docks", "1"), ("docks", "1.5")]
+    runs = [("demo", "1"), ("score", "1"), ("annotate", "1"), ("docks", "1"), ("docks", "1.5")]
     if args.slide.exists():
         runs.append(("slide", "1"))
     else:
@@ -248,6 +248,53 @@ def score(folder: Path, _slide: Path) -> None:
     stage.close()
 
 
+def annotate(folder: Path, _slide: Path) -> None:
+    """Regions of the seven classes on the HER2 sample, one with a hole; the dock in both themes."""
+    import numpy as np
+    from napari.settings import get_settings
+    from shapely.geometry import Point, Polygon
+
+    from napari_her2._qt.components.notice_dialog import accept_notice
+    from napari_her2._qt.docks import open_dock
+    from napari_her2._qt.slide.actions import show_sample
+
+    accept_notice("R1")
+    stage = Stage(1440, 900)
+    show_sample(stage.session, IHC_SAMPLE)
+    stage.surveyed()
+    dock = open_dock(stage.session, "her2-annotate")
+    controller = stage.session.annotate
+    stage.wait(20, lambda: controller.labels is not None)
+    easel = controller.easel
+    rng = np.random.default_rng(3)
+    angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+
+    def blob(x: float, y: float, r: float) -> Polygon:
+        reach = r * (1 + 0.12 * np.sin(3 * angle + rng.uniform(0, 6)))
+        return Polygon(np.column_stack([x + reach * np.cos(angle), y + reach * np.sin(angle)]))
+
+    controller.take_tool("freehand")
+    places = ((1350, 900, 170), (560, 420, 150), (430, 720, 110), (1270, 130, 120),
+              (120, 330, 100), (1650, 1450, 130), (1180, 880, 60))  # fmt: skip
+    for name, (x, y, r) in zip(controller.schema.names, places, strict=True):
+        easel.choose_class(name)
+        easel.commit(blob(x, y, r), "new")
+    controller.labels.select([next(iter(controller.labels.store)).id])
+    easel.commit(Point(1350, 900).buffer(60), "subtract")
+    easel.choose_class("tumour 3+")
+    controller.write_note("edge of the section")
+    dock.fold.setChecked(True)
+    stage.wait(1)
+    stage.window(folder / "annotate-dock.png")
+    stage.narrow()
+    for theme in ("dark", "light"):
+        get_settings().appearance.theme = theme
+        stage.wait(1)
+        held(dock)
+        grab(dock, folder / f"docks-{theme}-100-annotate.png")
+    stage.close()
+
+
 def grab(widget: Any, path: Path) -> None:
     """Picture of one widget."""
     from napari._qt.utils import QImg2array
@@ -255,7 +302,7 @@ def grab(widget: Any, path: Path) -> None:
     save(QImg2array(widget.grab().toImage()), path)
 
 
-SCENES = {"demo": demo, "slide": slide, "docks": docks, "score": score}
+SCENES = {"demo": demo, "slide": slide, "docks": docks, "score": score, "annotate": annotate}
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -145,9 +145,12 @@ class ClassTable(QTableWidget):
         def wide(text: str) -> int:
             return int(metrics.horizontalAdvance(text)) + 10
 
-        widest_n = max((wide(numbers.count(r.n)) for r in self._rows), default=0)
+        def widest(column: int, least: str) -> int:
+            cells = (self.item(row, column) for row in range(len(self._rows)))
+            return max([wide(least), *(wide(c.text()) for c in cells if c is not None)])
+
         for column, width in (
-            (0, wide(ui("col_key"))), (2, max(widest_n, wide("0,000"))), (3, wide("00,000")),
+            (0, wide(ui("col_key"))), (2, widest(2, "0,000")), (3, widest(3, "00.00")),
             (4, wide(ui("col_eye"))), (5, wide(ui("col_lock"))),
         ):  # fmt: skip
             self.setColumnWidth(column, max(width, TARGET_PX))

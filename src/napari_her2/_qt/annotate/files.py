@@ -74,7 +74,7 @@ class ExportDialog(QDialog):
         self._labels = labels
         self.format = named(QComboBox(), ui("export_to"))
         for name, _ in FORMATS:
-            self.format.addItem(ui(f"export_{name}"), name)
+            self.format.addItem(ui(f"export_as_{name}"), name)
         n, chosen = len(labels.store), len(labels.selection)
         self.everything = QRadioButton(ui("export_all", n=numbers.count(n)))
         self.selected = QRadioButton(ui("export_selected", n=numbers.count(chosen)))
@@ -144,12 +144,12 @@ def export_labels(controller: AnnotateController, parent: QWidget) -> None:
     start = str(labels.entry.path.with_name(f"{labels.entry.slide_id}{ending}"))
     if ending:
         name, _ = QFileDialog.getSaveFileName(
-            parent, ui("export"), start, f"{ui(f'export_{to}')} (*{ending})"
+            parent, ui("export_labels"), start, f"{ui(f'export_as_{to}')} (*{ending})"
         )
         if name and not name.endswith(ending):
             name += ending
     else:
-        name = QFileDialog.getExistingDirectory(parent, ui("export"))
+        name = QFileDialog.getExistingDirectory(parent, ui("export_labels"))
         name = str(Path(name) / f"{labels.entry.slide_id}-tiles") if name else ""
     if name:
         write_labels(controller, Path(name), dialog.annotations, to)

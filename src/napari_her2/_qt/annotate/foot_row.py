@@ -38,7 +38,7 @@ class FootRow(QWidget):
         self._controller = controller
         self.dialog: MakeSetDialog | None = None
         self.import_button = small_button(ui("import"), ui("import_tip"))
-        self.export_button = small_button(ui("export"), ui("export_tip"))
+        self.export_button = small_button(ui("export_labels"), ui("export_labels_tip"))
         self.make_set = small_button(ui("make_set"), ui("make_set_tip"))
         follow_theme(self.make_set, _main_style)
         self.import_button.clicked.connect(lambda: import_labels(controller, self))
