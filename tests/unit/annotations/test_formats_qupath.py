@@ -14,6 +14,7 @@ from drawn_objects import every_kind, same_shape
 from napari_her2.annotations.annotation import Annotation
 from napari_her2.annotations.interchange import read_annotations, write_annotations
 from napari_her2.annotations.schema import load_schema
+from napari_her2.results.cells_geojson import cells_geojson_writer
 
 RING = [[0, 0], [40, 0], [40, 40], [0, 40], [0, 0]]
 HOLE = [[10, 10], [20, 10], [20, 20], [10, 10]]
@@ -279,3 +280,22 @@ def test_a_file_in_utf_16(tmp_path):
     (tmp_path / "a.json").write_bytes(json.dumps(NEW, ensure_ascii=False).encode("utf-16"))
     assert read_annotations(tmp_path / "a.json").annotations[0].name == "Erste Fläche"
     NEW["features"][0]["properties"]["name"] = "first"
+
+
+def test_cells_of_a_run_are_read(tmp_path):
+    rng = np.random.default_rng(0)
+    columns = {
+        "x_px": rng.uniform(0, 900, 50), "y_px": rng.uniform(0, 900, 50),
+        "class": np.arange(50) % 2, "membrane_od": np.full(50, 0.5, np.float32),
+        "nucleus_radii": rng.uniform(8, 12, (50, 32)),
+    }  # fmt: skip
+    names = {"tumour 1+": "Tumor: 1+"}
+    with (tmp_path / "cells.geojson").open("wb") as f:
+        cells_geojson_writer(columns, ["tumour 1+", "stroma"], names, {})(f)
+    found = read_annotations(tmp_path / "cells.geojson", schema=load_schema("her2-cells"))
+    assert found.classes == {"tumour 1+": 25, "stroma": 25}
+    assert (found.skipped, found.notes) == ((), ())
+    assert {a.object_type for a in found.annotations} == {"detection"}
+    assert dict(found.annotations[0].measurements) == {"membrane_od": 0.5}
+    centres = [a.geometry.centroid.coords[0] for a in found.annotations]
+    assert np.abs(np.array(centres)[:, 0] - columns["x_px"]).max() < 2

@@ -68,6 +68,7 @@ class MaskPlan:
         self._shapes = np.array([a.geometry for a in drawn], dtype=object)
         self._values = np.array([0, *(index.number(a.class_name) for a in drawn)], self.dtype)
         self._tree = shapely.STRtree(self._shapes)
+        shapely.prepare(self._shapes)
         self._written = np.zeros(len(drawn) + 1, np.int64)
         self._seen = np.zeros(len(drawn) + 1, np.int64)
         bounds = shapely.bounds(self._shapes).reshape(-1, 4)
@@ -97,14 +98,29 @@ class MaskPlan:
         x, y, width, height = window
         sx, sy = self.step
         x0, y0 = x * sx, y * sy
-        found = np.sort(self._tree.query(shapely.box(x0, y0, x0 + width * sx, y0 + height * sy)))
+        box = shapely.box(x0, y0, x0 + width * sx, y0 + height * sy)
+        found = np.sort(self._tree.query(box))
         if not len(found):
             return np.zeros((height, width), self.dtype)
-        objects = np.zeros((height, width), np.uint32)
-        for i in found:
-            n = fill(objects, self._shapes[i], i + 1, x0, y0, self.step)
+        # Most windows of a large region lie wholly inside it: nothing to find out there.
+        whole = shapely.covers(self._shapes[found], box)
+        if not count and whole.any():
+            last = int(np.flatnonzero(whole)[-1])
+            found, whole = found[last:], whole[last:]
+        objects = np.zeros((height, width), np.intp)
+        for i, covered in zip(found, whole, strict=True):
+            if covered:
+                objects[:] = i + 1
+                n = objects.size
+            else:
+                n = fill(objects, self._shapes[i], i + 1, x0, y0, self.step)
             if count:
                 self._written[i + 1] += n
+        if whole[-1]:
+            last = int(found[-1]) + 1
+            if count:
+                self._seen[last] += objects.size
+            return np.full((height, width), self._values[last], self.dtype)
         if count:
             self._seen += np.bincount(objects.ravel(), minlength=len(self._seen))
         return np.asarray(self._values[objects])
