@@ -24,6 +24,7 @@ from napari_her2.training.label_sources import (
     read_corrections,
 )
 from napari_her2.training.label_writing import as_json
+from napari_her2.training.propagated import blocks_by_carrying
 
 __all__ = ["Prepared", "Preparing"]
 
@@ -141,8 +142,8 @@ class Preparing:
         stored = {} if base is None else {s["quickhash"]: s for s in base.info["sources"]}
         taken = {s["slide"] for k, s in stored.items() if k not in self._by_key}
         alike = Counter(p.slide for p in self._by_key.values())
+        self._find_groups()
         for p in self._by_key.values():
-            p.group = request.group_of(p.source.slide, p.slide)
             if p.key in stored:
                 p.slide = stored[p.key]["slide"]
             elif alike[p.slide] > 1 or p.slide in taken:
@@ -160,6 +161,22 @@ class Preparing:
                 p.labelling.skipped["a point labels no tile"] += len(p.labelling.marks)
                 p.labelling.marks.clear()
         return sorted(self._by_key.values(), key=lambda p: p.slide)
+
+    def _find_groups(self) -> None:
+        """Patient and block of each slide; sections that share labels share a block."""
+        every = self._by_key
+        for p in every.values():
+            p.group = self.request.group_of(p.source.slide, p.slide)
+        blocks = blocks_by_carrying(
+            {k: (p.slide, p.source.slide.name) for k, p in every.items()},
+            {
+                k: sorted({a.propagated_from for a in p.annotations.values() if a.propagated_from})
+                for k, p in every.items()
+            },
+            {k: p.group.block for k, p in every.items()},
+        )
+        for k, p in every.items():
+            p.group = Group(p.group.patient, blocks[k])
 
     def digest(self, prepared: list[Prepared], base: LabelSet | None) -> str:
         """SHA-256 of all that decides the set: equal requests have equal ones."""

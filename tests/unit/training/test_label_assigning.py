@@ -14,6 +14,7 @@ from napari_her2.errors import UsageError
 from napari_her2.training.assigning import assign_boxes, assign_cells
 from napari_her2.training.label_regions import LabelMark, annotations_digest, sort_annotations
 from napari_her2.training.label_rules import LabelRules, SplitRule, biomarker_classes
+from napari_her2.training.propagated import blocks_by_carrying
 
 CLASSES = ("ring", "bare")
 
@@ -214,3 +215,19 @@ def test_many_tiles_get_what_each_gets_by_itself():
         assert together.label[i] == expected
         if expected >= 0:
             assert together.inside[i] == pytest.approx(share[best], abs=1e-6)
+
+
+def test_slides_that_share_labels_are_sections_of_one_block():
+    names = {k: (f"S{k}", f"S{k}.svs") for k in "1234567"}
+    carried = {"2": ["S1.svs"], "3": ["/some/where/s2.svs"], "4": ["gone.svs"], "5": ["gone"]}
+    found = blocks_by_carrying(names, carried, {"6": "B6"})
+    assert found["1"] == found["2"] == found["3"] == "block of S1"
+    assert found["4"] == found["5"] == "block of S4"
+    assert (found["6"], found["7"]) == ("B6", "")
+    dotted = {k: (f"case.{k}", f"case.{k}.ome.tif") for k in "abc"}
+    assert blocks_by_carrying(dotted, {"a": [r"D:\\case.b.ome.tif"]}, {}) == {
+        "a": "block of case.a", "b": "block of case.a", "c": "",
+    }  # fmt: skip
+    given = blocks_by_carrying(names, {"2": ["S1"], "7": ["S6"]}, {"1": "X", "6": "Y", "7": "Z"})
+    assert given["2"] == given["1"] == "X"
+    assert (given["6"], given["7"]) == ("Y", "Z")

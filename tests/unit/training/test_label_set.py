@@ -272,6 +272,16 @@ def test_carried_over_labels_are_learnt_from_only(slides, tmp_path):
     assert len(none) == (~carried).sum()
 
 
+def test_a_slide_whose_labels_were_carried_over_is_of_the_block_they_came_from(slides, tmp_path):
+    names = [p.name for p in slides]
+    sources = ((slides[0], halves("a-")), (slides[1], (*halves("b-"), box(
+        "ring", 0, 0, 9, 9, propagated_from=names[0]))))  # fmt: skip
+    got = made(request([], tmp_path / "set", sources=sources))
+    assert got.summary()["blocks"] == 1
+    assert got.split_by == "tile"
+    assert "one_block" in {w["id"] for w in got.summary()["warnings"]}
+
+
 def test_a_copy_of_a_slide_is_no_second_slide(slides, tmp_path):
     copy = tmp_path / "other name.tif"
     shutil.copy(slides[0], copy)
