@@ -228,10 +228,30 @@ def test_a_label_set_is_asked_for_with_what_was_drawn(labels_desk):
     assert len(request.sources[0].annotations) == 3
     assert request.classes == ("ER+", "ER-", "non-tumour")
     assert dialog.result.item(0, 1).text() == "7"
-    assert dialog.notes.text().startswith("2 conflicts: not counted twice")
-    assert "Optimistic." in dialog.notes.text()
+    assert dialog.notes.text() == "Optimistic."
     dialog.train.click()
     assert taken[0].name == "er"
+    dialog.deleteLater()
+
+
+def test_a_label_set_of_tiles_is_made_and_its_conflicts_are_a_click_away(labels_desk):
+    desk = labels_desk
+    desk.controller.set_schema(load_schema("biomarker-regions"))
+    one = desk.polygon(*square(100, 100, 600), name="ER+")
+    two = desk.polygon(*square(600, 100, 600), name="ER-")
+    desk.polygon(*square(100, 800, 600), name="non-tumour")
+    desk.session.set_stain(desk.session.active, "H&E")
+    dialog = MakeSetDialog(desk.controller)
+    dialog.tile_px.setCurrentIndex(3)
+    dialog.tile_mpp.setValue(0.5)
+    dialog.start()
+    wait_for(lambda: not dialog.running, 60)
+    assert dialog.errors.sentence == "", dialog.errors.sentence
+    assert dialog.folder is not None
+    assert dialog.result.rowCount() == 3
+    assert dialog.conflicts.count() > 0
+    dialog.conflicts.itemClicked.emit(dialog.conflicts.item(0))
+    assert set(desk.labels.selection) == {one.id, two.id}
     dialog.deleteLater()
 
 

@@ -91,6 +91,11 @@ class AnnotateController(QObject):
             viewer.scene.camera.events.center.connect(self._on_camera_moved)
             viewer.layers.events.removed.connect(self._on_layer_removed)
 
+    @property
+    def session(self) -> Session:
+        """The window."""
+        return self._session
+
     # labels -------------------------------------------------------------------------------
 
     @property

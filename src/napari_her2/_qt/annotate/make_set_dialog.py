@@ -28,6 +28,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_her2._qt import numbers
+from napari_her2._qt.annotate.conflict_list import ConflictList
 from napari_her2._qt.components.error_bar import ErrorBar
 from napari_her2._qt.components.labels import named, paragraph, small_button
 from napari_her2._qt.task_runner import TaskEnd, TaskRunner
@@ -137,6 +138,7 @@ class MakeSetDialog(QDialog):
         self.errors = ErrorBar()
         self.result = QTableWidget(0, 5)
         self.result.hide()
+        self.conflicts = ConflictList(self._controller.session)
         self.notes = paragraph("")
         self.notes.hide()
         self.go = small_button(ui("set_go"))
@@ -152,7 +154,14 @@ class MakeSetDialog(QDialog):
         for button in (self.go, self.train, self.stop):
             buttons.addWidget(button)
         layout = QVBoxLayout(self)
-        for part in (self.form, self.errors, self.status, self.result, self.notes):
+        for part in (
+            self.form,
+            self.errors,
+            self.status,
+            self.result,
+            self.conflicts,
+            self.notes,
+        ):
             layout.addWidget(part)
         layout.addLayout(buttons)
         self.kind.currentIndexChanged.connect(self._on_kind)
@@ -293,6 +302,7 @@ class MakeSetDialog(QDialog):
         self.errors.clear()
         self.result.hide()
         self.notes.hide()
+        self.conflicts.hide()
         self.train.hide()
         try:
             request = self.request()
@@ -353,9 +363,7 @@ class MakeSetDialog(QDialog):
         n = int(document.get("n", 0))
         self.status.setText(ui("set_done", n=numbers.count(n), file=self.folder.name))
         lines = [str(w.get("sentence", "")) for w in document.get("warnings", ())]
-        conflicts = int(document.get("conflicts", 0) or 0)
-        if conflicts:
-            lines.insert(0, ui("set_conflicts", n=numbers.count(conflicts)))
+        self.conflicts.show_set(self.folder, self._controller.schema)
         self.notes.setText("\n".join(x for x in lines if x))
         self.notes.setVisible(bool(lines))
         self.train.show()
