@@ -40,19 +40,16 @@ class MatrixView(Painted):
     def set_evaluation(self, evaluation: Evaluation | None) -> None:
         """Show this test."""
         self._evaluation = evaluation
-        self._fit()
+        self.fit()
         self.update()
 
-    def resizeEvent(self, event: Any) -> None:
-        """Its height follows its width."""
-        super().resizeEvent(event)
-        self._fit()
-
-    def _fit(self) -> None:
-        if self._evaluation is not None:
-            k = len(self._evaluation.classes)
-            line = self.fontMetrics().height()
-            self.set_height(round(self._side() * k + self._foot() + 2 * line))
+    def wanted_height(self) -> int:
+        """The cells, the names below them, and the line above."""
+        if self._evaluation is None:
+            return self._height
+        k = len(self._evaluation.classes)
+        line = self.fontMetrics().height()
+        return round(self._side() * k + self._foot() + 2 * line)
 
     def _left(self) -> float:
         if self._evaluation is None:
@@ -178,19 +175,15 @@ class _Unit(Painted):
     def set_evaluation(self, evaluation: Evaluation | None) -> None:
         """Show this test."""
         self._evaluation = evaluation
-        self._fit()
+        self.fit()
         self.update()
 
-    def resizeEvent(self, event: Any) -> None:
-        """Its height follows its width."""
-        super().resizeEvent(event)
-        self._fit()
-
-    def _fit(self) -> None:
+    def wanted_height(self) -> int:
+        """The plot, its axis, and the legend where it stands below."""
         line = self.fontMetrics().height() + 1
         box = self._box()
         rows = 0 if self._beside(box) else self._legend_rows()
-        self.set_height(round(box.bottom() + 2.3 * line + rows * line + 4))
+        return round(box.bottom() + 2.3 * line + rows * line + 4)
 
     def _beside(self, box: QRectF) -> bool:
         return bool(self.width() - box.right() - 14 > self._widest())

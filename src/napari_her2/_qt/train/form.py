@@ -51,6 +51,8 @@ class TrainFormPanel(QWidget):
         The form asks for something else.
     recipe_info_requested()
         Show what the recipe is.
+
+    The dock lays out :attr:`amber` beside the form: text that wraps is measured rightly only there.
     """
 
     changed = Signal()
@@ -99,7 +101,6 @@ class TrainFormPanel(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self.summary)
         layout.addLayout(grid)
-        layout.addWidget(self.amber)
         layout.addLayout(self._options_head())
         layout.addWidget(self._options)
         self.recipe.currentIndexChanged.connect(self._on_recipe_changed)
@@ -269,6 +270,8 @@ class TrainFormPanel(QWidget):
 
     def _on_test_changed(self, _id: int, on: bool) -> None:
         if on:
+            # Room for both of its lines at the narrowest, or Qt takes that from the columns above.
+            self.amber.setMinimumHeight(2 * self.fontMetrics().lineSpacing() + 4)
             self.amber.setVisible(self._tests.checkedId() == _TESTS.index("tile"))
             self.changed.emit()
 

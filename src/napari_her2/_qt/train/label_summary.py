@@ -55,10 +55,14 @@ class BalanceBar(Painted):
         self._counts: tuple[ClassCount, ...] = ()
         named(self, ui("train_balance"))
 
+    def wanted_height(self) -> int:
+        """Columns and two lines."""
+        return int(_BARS_PX + 2 * self.fontMetrics().height() + 4)
+
     def set_counts(self, counts: Sequence[ClassCount]) -> None:
         """Show these."""
         self._counts = tuple(counts)
-        self.set_height(_BARS_PX + 2 * self.fontMetrics().height() + 2)
+        self.fit()
         said = ", ".join(f"{c.name} {c.n}" for c in counts)
         self.setAccessibleDescription(said)
         self.update()

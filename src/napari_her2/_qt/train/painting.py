@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt
-from qtpy.QtGui import QColor, QHelpEvent, QPainter, QPen, QPolygonF
+from qtpy.QtGui import QColor, QHelpEvent, QPainter, QPen, QPolygonF, QResizeEvent
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from napari_her2._qt.style import theme_colours
@@ -82,22 +82,38 @@ class Painted(QWidget):
     def __init__(self, height: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._height = height
+        self._laid_out = height
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
+    def wanted_height(self) -> int:
+        """How high it has to be with the font and the width that it has now."""
+        return self._height
+
     def sizeHint(self) -> QSize:
-        """As high as was asked for."""
-        return QSize(300, self._height)
+        """As high as it has to be."""
+        return QSize(300, self.wanted_height())
 
     def minimumSizeHint(self) -> QSize:
         """Any width will do."""
-        return QSize(120, self._height)
+        return QSize(120, self.wanted_height())
 
-    def set_height(self, height: int) -> None:
-        """Make it higher or lower."""
-        if height != self._height:
-            self._height = height
+    def fit(self) -> None:
+        """Ask for another height if one is needed."""
+        if self.wanted_height() != self._laid_out:
+            self._laid_out = self.wanted_height()
             self.updateGeometry()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The height may follow the width."""
+        super().resizeEvent(event)
+        self.fit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """A style sheet brings its own font, often after the content."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self.fit()
 
     def tip_at(self, x: float, y: float) -> str:
         """What is told of a place; empty where there is nothing."""

@@ -55,10 +55,10 @@ class RecordDialog(QDialog):
         super().__init__(parent)
         self._record = record
         self.setWindowTitle(ui("record_title", name=card.name))
-        self.metric = named(QComboBox(), ui("record_metric"))
-        self.metric.setEditable(True)
-        self.metric.addItems(METRICS)
-        self.metric.setCurrentText("")
+        self.figure = named(QComboBox(), ui("record_metric"))
+        self.figure.setEditable(True)
+        self.figure.addItems(METRICS)
+        self.figure.setCurrentText("")
         self.value, self.low, self.high, self.n, self.site, self.who = (
             named(QLineEdit(), ui(f"record_{name}"))
             for name in ("value", "low", "high", "n", "site", "who")
@@ -86,7 +86,7 @@ class RecordDialog(QDialog):
         for widget in (self.n, line(ui("record_unit")), self.unit):
             counted.addWidget(widget)
         rows: tuple[tuple[str, Any], ...] = (
-            ("metric", self.metric), ("value", self.value), ("low", span), ("n", counted),
+            ("metric", self.figure), ("value", self.value), ("low", span), ("n", counted),
             ("site", self.site), ("date", self.date), ("who", self.who),
         )  # fmt: skip
         for i, (name, control) in enumerate(rows):
@@ -109,7 +109,7 @@ class RecordDialog(QDialog):
         low, high = _number(self.low.text()), _number(self.high.text())
         n = _number(self.n.text())
         return {
-            "metric": self.metric.currentText().strip(),
+            "metric": self.figure.currentText().strip(),
             "value": _number(self.value.text()),
             "ci95": None if low is None or high is None else (low, high),
             "n": None if n is None else int(n),

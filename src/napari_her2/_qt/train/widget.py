@@ -57,6 +57,7 @@ class TrainWidget(DockBody):
         self.plot.setVisible(False)
         self.card = TrainResultCard()
         self.head.addWidget(self.form)
+        self.head.addWidget(self.form.amber)
         self.head.addWidget(self.strip)
         self.head.addWidget(self.errors)
         self.body.addWidget(self.empty)
