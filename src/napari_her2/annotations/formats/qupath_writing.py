@@ -164,7 +164,9 @@ def _class(a: Annotation, more: Any, schema: ClassSchema | None, old: bool) -> d
     names, alpha = extra.pop("names", None), extra.pop("alpha", None)
     if old:
         return {"name": name, "colorRGB": to_java(rgb), **extra}
-    colour = [*rgb, alpha] if alpha is not None else list(rgb)
+    # An object that got another class since has lost the colour of the old one.
+    with_alpha = alpha is not None and a.class_colour is not None
+    colour = [*rgb, alpha] if with_alpha else list(rgb)
     if isinstance(names, list) and ": ".join(map(str, names)) == name:
         return {"names": names, "color": colour, **extra}
     return {"name": name, "color": colour, **extra}
