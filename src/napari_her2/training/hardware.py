@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -42,7 +43,7 @@ class Hardware:
     @property
     def strategy(self) -> str:
         """How Lightning shares the work."""
-        return "ddp_spawn" if self.devices > 1 else "auto"
+        return "ddp_fork" if self.devices > 1 else "auto"
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -61,6 +62,9 @@ class Hardware:
         # Without it cuBLAS may add up in another order from run to run.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.set_num_threads(self.threads)
+        if self.devices > 1:
+            # The process that trains is a daemon of the window's, and daemons may have no children.
+            multiprocessing.current_process().daemon = False
         try:
             yield
         finally:
@@ -90,6 +94,8 @@ def choose_hardware(
     UsageError
         If the device does not exist here.
     """
+    # Asked this way CUDA is not started here, and processes forked later can start it.
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device not in {"auto", "cpu", "cuda"} or (device == "cuda" and not count):
         raise UsageError("no_device", device=device)
@@ -97,12 +103,12 @@ def choose_hardware(
     return Hardware(
         "cuda" if cuda else "cpu",
         count if cuda else 1,
-        _precision(precision, cuda),
+        _precision(precision, count if cuda else 0),
         threads or os.cpu_count() or 1,
     )
 
 
-def _precision(asked: str, cuda: bool) -> Precision:
+def _precision(asked: str, cuda: int) -> Precision:
     named: dict[str, Precision] = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
     if asked in named:
         # float16 needs its loss scaled, which torch does on CUDA only.
@@ -110,7 +116,8 @@ def _precision(asked: str, cuda: bool) -> Precision:
     if asked != "auto":
         raise UsageError("usage", detail=f"{asked} is not a precision: auto, 32, bf16 or 16.")
     if cuda:
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
+        # Asking a device starts CUDA, after which several processes can't share the work.
+        return "bf16-mixed" if cuda == 1 and torch.cuda.is_bf16_supported() else "16-mixed"
     return "bf16-mixed" if _fast_bf16() else "32-true"
 
 

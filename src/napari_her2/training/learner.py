@@ -127,6 +127,11 @@ class Learner(LightningModule):
         self.history: list[dict[str, Any]] = []
         self.loss_sum = 0.0
         self.best: dict[str, Any] = {}
+        self.ending = "finished"
+
+    def train_dataloader(self) -> Steps:
+        """The batches; of several processes each asks for its own share."""
+        return Steps(self.task, self.trainer.global_rank, self.trainer.world_size)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of a batch, with units dropped out as the number of the step decides."""
@@ -148,6 +153,7 @@ class Learner(LightningModule):
         """Keep the course of the run too."""
         checkpoint["course"] = {
             "history": self.history, "loss_sum": self.loss_sum, "best": self.best,
+            "ending": self.ending,
         }  # fmt: skip
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ from napari_her2.errors import CannotTrainError
 from napari_her2.settings import LOGGER
 from napari_her2.training.checkpoint_io import SafeCheckpointIO, read_checkpoint
 from napari_her2.training.hardware import Hardware
-from napari_her2.training.learner import Batch, Learner, Steps, Task
+from napari_her2.training.learner import Batch, Learner, Task
 from napari_her2.training.watch import EpochDone, Silent, Watcher
 
 __all__ = ["BEST", "LAST", "Course", "Limits", "fit", "kept_epoch"]
@@ -132,15 +132,17 @@ def fit(
             use_distributed_sampler=False,
             barebones=False,
         )
-        steps = Steps(task, trainer.global_rank, trainer.world_size)
-        trainer.fit(learner, steps, ckpt_path=last if _usable(last) else None)
+        trainer.fit(learner, ckpt_path=last if _usable(last) else None)
+    history, ending = copy.deepcopy(learner.history), learner.ending
+    if hardware.devices > 1:
+        # The run was in processes of its own, and this one saw nothing of it.
+        course = read_checkpoint(last)["course"]
+        history, ending = course["history"], course["ending"]
     best = kept_epoch(folder)
     weights = task.network.state_dict()
     if best:
         weights = read_checkpoint(folder / BEST)["weights"]
-    return Course(
-        keeper.ending, len(learner.history), best, dict(weights), copy.deepcopy(learner.history)
-    )
+    return Course(ending, len(history), best, dict(weights), history)
 
 
 def kept_epoch(folder: Path) -> int:
@@ -162,11 +164,11 @@ class _Keeper(Callback):
         self._io = SafeCheckpointIO()
         self._began = self._saved = self._epoch_began = time.monotonic()
         self._first: int | None = None
-        self.ending: Ending = "finished"
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """The watcher hears where the run stands."""
         learner = _learner(pl_module)
+        learner.ending = "finished"
         self._began = self._saved = self._epoch_began = time.monotonic()
         if self._stop_early(learner):
             trainer.should_stop = True
@@ -196,21 +198,22 @@ class _Keeper(Callback):
             raise CannotTrainError("loss_lost", epoch=batch_idx // task.steps_per_epoch + 1)
         learner.loss_sum += loss
         total = task.epochs * task.steps_per_epoch
-        self._watcher.step(done, total)
+        # Of several processes one tells and asks.
+        watcher = self._watcher if trainer.is_global_zero else Silent()
+        watcher.step(done, total)
         at_end = done % task.steps_per_epoch == 0
         if at_end:
-            self._end_epoch(trainer, learner, done)
-        wish = self._watcher.wish()
-        wish = trainer.strategy.broadcast(wish)
+            watcher.epoch(self._end_epoch(trainer, learner, done))
+        wish = trainer.strategy.broadcast(watcher.wish())
         if wish != "go" and done < total:
-            self.ending = "paused" if wish == "pause" else "cancelled"
+            learner.ending = "paused" if wish == "pause" else "cancelled"
             trainer.should_stop = True
         due = time.monotonic() - self._saved >= self._limits.checkpoint_seconds
         if trainer.strategy.broadcast(at_end or due or trainer.should_stop):
             trainer.save_checkpoint(self._folder / LAST)
             self._saved = time.monotonic()
 
-    def _end_epoch(self, trainer: Trainer, learner: Learner, done: int) -> None:
+    def _end_epoch(self, trainer: Trainer, learner: Learner, done: int) -> EpochDone:
         task, now = learner.task, time.monotonic()
         epoch = done // task.steps_per_epoch
         with _evaluating(task) as network:
@@ -231,15 +234,14 @@ class _Keeper(Callback):
         self._epoch_began = time.monotonic()
         pace = (self._epoch_began - self._began) / (done - (self._first or 0))
         left = pace * (task.epochs * task.steps_per_epoch - done)
-        self._watcher.epoch(
-            EpochDone(epoch, task.epochs, loss, figures, left, learner.best["epoch"])
-        )
         if epoch < task.epochs:
+            over = self._limits.seconds and self._epoch_began - self._began > self._limits.seconds
             if self._stop_early(learner):
                 trainer.should_stop = True
-            elif self._limits.seconds and self._epoch_began - self._began > self._limits.seconds:
-                self.ending = "time"
+            elif trainer.strategy.broadcast(over):
+                learner.ending = "time"
                 trainer.should_stop = True
+        return EpochDone(epoch, task.epochs, loss, figures, left, learner.best["epoch"])
 
     def _stop_early(self, learner: Learner) -> bool:
         patience = self._limits.patience
@@ -247,7 +249,7 @@ class _Keeper(Callback):
             return False
         if len(learner.history) - learner.best["epoch"] < patience:
             return False
-        self.ending = "early"
+        learner.ending = "early"
         return True
 
 
