@@ -86,15 +86,15 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
         "{path} holds something else: give a new folder, or one that such an export made."
     ),
     "note_cut_off": "The file ends too early or is damaged: what stands before was imported.",
-    "note_repaired": "{n} outlines crossed themselves and were repaired.",
-    "note_crossing": "{n} outlines cross themselves and were kept as they are.",
-    "note_closed": "{n} outlines were open and were closed.",
-    "note_depth": "{n} shapes had a third coordinate, which was left out.",
-    "note_outside": "{n} objects lie outside the slide.",
-    "note_same_id": "{n} objects had an id that another one has, and got a new one.",
-    "note_tree": "{n} objects lay inside others; all are in one list now.",
-    "note_split": "{n} objects of mixed shapes became {parts}.",
-    "note_splines": "{n} splines were taken by their control points.",
+    "note_repaired": "Outlines that crossed themselves and were repaired: {n}.",
+    "note_crossing": "Outlines that cross themselves and were kept as they are: {n}.",
+    "note_closed": "Outlines that were open and are closed now: {n}.",
+    "note_depth": "Shapes with a third coordinate, which was left out: {n}.",
+    "note_outside": "Objects that lie outside the slide: {n}.",
+    "note_same_id": "Objects with an id that another one has, which got a new one: {n}.",
+    "note_tree": "Objects that lay inside others and are in one list with them now: {n}.",
+    "note_split": "Objects of mixed shapes, now one for each kind of shape: {n}.",
+    "note_splines": "Splines taken by their control points: {n}.",
     "note_flipped": (
         "The file counts y from the lower edge: without the slide's height the objects are upside "
         "down."

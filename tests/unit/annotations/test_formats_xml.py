@@ -148,7 +148,7 @@ def test_asap_types_groups_and_colours(tmp_path):
     assert [a.class_name for a in found.annotations] == ["Tumor", "Tumor", "_2", None, "Tumor"]
     assert found.annotations[0].class_colour == (0x64, 0xFE, 0x2E)
     assert found.annotations[0].colour == (0xF4, 0xFA, 0x58)
-    assert any("spline" in n for n in found.notes)
+    assert any("Splines" in n for n in found.notes)
 
 
 def test_asap_corners_go_by_their_order(tmp_path):

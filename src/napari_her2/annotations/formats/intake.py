@@ -177,7 +177,7 @@ class Intake:
         if shapely.get_type_id(shape) != _COLLECTION:
             return [shape]
         found = _by_kind(shape)
-        self.note("note_split", n=1, parts=len(found))
+        self.note("note_split", n=1)
         return found
 
     def _count_points(self, geometries: NDArray[np.object_]) -> None:
