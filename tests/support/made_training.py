@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from made_label_sets import write_cells
 from made_predictions import made_predictions
-from made_windows import Desk, trio, wait_for
+from made_windows import Desk, trio, wait_for, window
 
 from napari_her2._qt.train.controller import TrainController
 from napari_her2._qt.train.services import TrainServices, label_sets_folder
@@ -151,7 +151,9 @@ class TrainDesk(Desk):
     """A viewer model with the Train dock; the other docks only where they are asked for."""
 
     def __init__(self, qtbot: Any, training: Any = None, **services: Any) -> None:
-        super().__init__(qtbot, trio())
+        self.qtbot = qtbot
+        self.requests = []
+        self.viewer, self.session = window(trio(), self.requests)
         self.training = training or FakeTraining()
         self.session._train = TrainController(
             self.session, TrainServices(train=self.training, **services)

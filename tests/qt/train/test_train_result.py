@@ -14,10 +14,12 @@ from qtpy.QtCore import Qt
 from shapely.geometry import Point, box
 
 from napari_her2._qt.layer_order import kind_of
+from napari_her2._qt.predict.widget import PredictWidget
 from napari_her2._qt.score.widget import ScoreWidget
 from napari_her2._qt.train.example_list import Example
 from napari_her2._qt.train.guide import class_keys, relabelling
 from napari_her2._qt.train.record_dialog import RecordDialog
+from napari_her2._qt.train.result_card import VIEWS
 from napari_her2.annotations.annotation import Annotation
 from napari_her2.geometry import Region, xy_to_world_yx
 from napari_her2.models.card import read_card
@@ -101,7 +103,7 @@ def test_every_picture_can_be_drawn_in_both_themes(trained, theme):
     before = napari_settings().appearance.theme
     napari_settings().appearance.theme = theme
     try:
-        for view in ("matrix", "curves", "calibration", "examples"):
+        for view in VIEWS:
             trained.card.show_view(view)
             picture = trained.card.grab().toImage()
             assert picture.width() > 100
@@ -124,7 +126,7 @@ def test_the_worst_have_pictures_and_words(trained):
 # on the slide -----------------------------------------------------------------------------
 
 
-def test_a_click_opens_the_slide_and_flies_there(on_slide):
+def test_a_click_opens_the_slide_and_flies_there(on_slide, qtbot):
     desk = on_slide
     assert not desk.session.slides
     desk.card.show_view("examples")
@@ -140,7 +142,12 @@ def test_a_click_opens_the_slide_and_flies_there(on_slide):
     assert drawn.mean(axis=0) == pytest.approx(place)
     labels = desk.controller.labels_of_result
     assert np.ptp(drawn[:, 0]) == pytest.approx(labels.tile_px * labels.tile_mpp)
-    assert desk.card.examples._now.text().startswith("3 of ")
+    panel = desk.card.examples
+    assert panel._now.text().startswith("3 of ")
+    qtbot.keyClick(panel, Qt.Key.Key_Right)
+    assert panel.current == 3
+    qtbot.keyClick(panel, Qt.Key.Key_Left)
+    assert panel.current == 2
 
 
 def test_the_key_of_a_class_labels_the_cell_anew_there(on_slide, qtbot):
@@ -247,12 +254,15 @@ def test_a_model_of_cells_is_chosen_in_score(trained, qtbot):
 
 def test_a_model_of_tiles_becomes_the_one_of_its_biomarker(qtbot):
     desk = TrainDesk(qtbot)
-    desk.predict_dock.form.tick("HER2")
+    predict = PredictWidget(desk.viewer)
+    qtbot.addWidget(predict)
+    predict.form.tick("HER2")
     write_model_folder(get_settings().data_dir / "models" / "lab-er", kind="tiles")
     desk.controller.show_model(get_settings().data_dir / "models" / "lab-er")
     wait_for(lambda: desk.controller.result is not None)
     desk.card.use.click()
     assert Registry().resolve("ER").card.id == "lab-er"
+    assert [c.biomarker for c in predict.form.ticked()] == ["ER"]
     assert desk.card.said.text() == "lab-er is chosen in Predict ER/PR/HER2."
     assert desk.card._views.button(3).text() == "Worst tiles"
     desk.close()
@@ -314,14 +324,3 @@ def test_a_model_without_figures_can_still_be_used(qtbot):
     assert not any(b.isEnabled() for b in desk.card._views.buttons())
     assert desk.card.use.isEnabled()
     desk.close()
-
-
-def test_keys_walk_through_the_gallery(on_slide, qtbot):
-    panel = on_slide.card.examples
-    on_slide.card.show_view("examples")
-    qtbot.keyClick(panel, Qt.Key.Key_Right)
-    assert panel.current == 0
-    qtbot.keyClick(panel, Qt.Key.Key_Right)
-    assert panel.current == 1
-    qtbot.keyClick(panel, Qt.Key.Key_Left)
-    assert panel.current == 0
