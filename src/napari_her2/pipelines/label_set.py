@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from napari_her2.pipelines.label_set_request import LabelSetRequest, LabelSource
 from napari_her2.pipelines.label_set_slides import Prepared, Preparing
 from napari_her2.pipelines.label_set_summary import describe, labels_missing, set_facts
 from napari_her2.pipelines.label_set_work import Drawn, draw_slide
+from napari_her2.results.atomic import write_json
 from napari_her2.training.label_rows import LabelRows, capped
 from napari_her2.training.label_rules import Group, LabelRules, SplitRule
-from napari_her2.training.label_set import SCHEMA, LabelSet
+from napari_her2.training.label_set import PLACES, SCHEMA, LabelSet
 from napari_her2.training.label_writing import (
     copy_rows,
     new_set,
@@ -122,7 +124,11 @@ class _Making:
                 raise BadLabelSetError("no_regions", schema=request.schema.name)
         asked = self.preparing.digest(prepared, base)
         stored = _already(request.out, asked)
+        places = {p.slide: str(p.source.slide.absolute()) for p in prepared}
         if stored is not None:
+            # Slides may have moved since; where they lie is no part of the set.
+            with contextlib.suppress(Her2Error):
+                write_json(stored.path / PLACES, stored.places() | places)
             document = describe(stored) | {"cached": True, "failed": self.failed}
             yield Outcome("completed", stored.name, document)
             return
@@ -137,7 +143,7 @@ class _Making:
             yield Progress("saving", request.out.name)
             rows = self._rows(drawn, prepared)
             info = self._write(folder, rows, drawn, prepared, base, taken)
-            places = {p.slide: str(p.source.slide.absolute()) for p in prepared}
+            places = ({} if base is None else base.places()) | places
             least = 1 if base is None else base.version + 1
             self._check()
             place = put_in_place(folder, request.out, {**info, "request": asked}, places, least)

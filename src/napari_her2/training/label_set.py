@@ -218,12 +218,21 @@ class LabelSet:
 
     def slide_path(self, slide: str) -> Path | None:
         """Where a slide lies on this computer, if that is known and it is there."""
-        try:
-            places = json.loads((self.path / PLACES).read_text(encoding="utf-8"))
-            path = Path(places[slide])
-        except (OSError, ValueError, KeyError, TypeError):
+        given = self.places().get(slide)
+        if given is None:
             return None
-        return path if path.exists() else None
+        try:
+            return Path(given) if Path(given).exists() else None
+        except (OSError, ValueError):
+            return None
+
+    def places(self) -> dict[str, str]:
+        """Where the slides lay when the set was made; empty where it was handed on."""
+        try:
+            found = json.loads((self.path / PLACES).read_text(encoding="utf-8"))
+            return {str(k): str(v) for k, v in found.items()}
+        except (OSError, ValueError, AttributeError, RecursionError):
+            return {}
 
     def summary(self) -> dict[str, Any]:
         """What is said of the set: ``kind, name, version, n, classes, slides, patients, blocks,

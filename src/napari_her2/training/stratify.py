@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 __all__ = ["share_out"]
 
-_ABSENT: Final = (4.0, 0.25, 1.0)
+_ABSENT: Final = np.array([[4.0], [0.25], [1.0]])
 """What it costs that a class is absent: to learn from, to tune on, to test on. Off by a whole class
 costs at most about 1, so a class of a single group is learnt from."""
 
@@ -84,9 +84,9 @@ def _sums(weight: NDArray[np.float64], side: NDArray[np.intp]) -> NDArray[np.flo
 
 
 def _cost(have: NDArray[np.float64], wished: NDArray[np.float64]) -> float:
-    off = ((have - wished[:, None]) ** 2).sum()
-    absent = (have <= 0) & (wished > 0)[:, None]
-    return float(off + (absent * np.array(_ABSENT)[:, None]).sum())
+    target = wished[:, None]
+    missing = _ABSENT * ((have <= 0) & (target > 0))
+    return float(((have - target) ** 2 + missing).sum())
 
 
 def _improve(

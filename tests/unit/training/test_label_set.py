@@ -33,6 +33,7 @@ from napari_her2.pipelines.label_set import (
 )
 from napari_her2.results.corrections import CorrectionsFile
 from napari_her2.slides import open_slide
+from napari_her2.stains.guess import guess_stain
 from napari_her2.tiles.tissue import find_tissue
 from napari_her2.training import label_writing
 from napari_her2.training.label_set import LabelSet
@@ -45,18 +46,25 @@ def slides(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def tissue_once():
-    """The tissue of each slide is looked for once: it is none of what is tested here."""
-    known = {}
+def measured_once():
+    """Tissue, stain and calibration of a slide are found once: they are none of what is tested."""
 
-    def remember(slide):
-        key = slide.content_key()
-        if key not in known:
-            known[key] = find_tissue(slide)
-        return known[key]
+    def once(function):
+        known = {}
 
+        def remember(slide, *rest):
+            key = slide.content_key()
+            if key not in known:
+                known[key] = function(slide, *rest)
+            return known[key]
+
+        return remember
+
+    work = "napari_her2.pipelines.label_set_work"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("napari_her2.pipelines.label_set_work.find_tissue", remember)
+        patch.setattr(f"{work}.find_tissue", once(find_tissue))
+        patch.setattr(f"{work}.guess_stain", once(guess_stain))
+        patch.setattr("napari_her2.training.drawing_cells.calibrate", once(calibrate))
         yield
 
 
@@ -160,6 +168,10 @@ def test_the_same_request_is_answered_from_what_is_there_another_becomes_v2(slid
     again = last(asked)
     assert again.document["cached"] is True
     assert again.document["label_set"] == first.document["label_set"]
+    (tmp_path / "set" / "places.json").write_text("{}")
+    last(asked)
+    set_ = LabelSet.read(tmp_path / "set")
+    assert set_.slide_path(set_.column("slide")[0]) == slides[0]
     second = made(request(slides[:1], tmp_path / "set", seed=2))
     assert second.path == tmp_path / "set-v2"
     assert second.version == 2
@@ -180,6 +192,7 @@ def test_adding_to_a_set_takes_over_the_slides_that_are_not_drawn_anew(
     anew = made(request(slides[:1], tmp_path / "set", drawn, base=two.path))
     assert anew.version == 3
     assert anew.summary()["slides"] == 2
+    assert {anew.slide_path(s) for s in set(anew.column("slide"))} == set(slides)
     assert len(anew) < len(two)
     with pytest.raises(BadLabelSetError, match="other classes"):
         raise last(request(slides, tmp_path / "x", rgb=True, base=one.path)).error
