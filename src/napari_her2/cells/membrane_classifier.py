@@ -27,7 +27,7 @@ __all__ = ["MembraneClassifier"]
 
 Floats = NDArray[np.float32]
 
-_VERSION: Final = "2"
+_VERSION: Final = "3"
 _STROMA, _IMMUNE, _ARTEFACT = (CELL_CLASSES.index(n) for n in ("stroma", "immune", "artefact"))
 
 USUAL_SPACING_UM: Final = 20.0
@@ -35,6 +35,18 @@ USUAL_SPACING_UM: Final = 20.0
 
 DEBRIS_DARKNESS: Final = 0.6
 """Objects that stand out by more than this share of the typical nucleus need twice the area."""
+
+DEBRIS_LEAST_OD: Final = 0.12
+"""Texture tells debris where the slide's typical nucleus has at least this much haematoxylin: on
+paler slides it is noise."""
+
+DEBRIS_BODY: Final = (0.28, 0.8)
+DEBRIS_DAB: Final = (0.02, 0.12)
+DEBRIS_DENSITY: Final = (0.75, 1.5)
+DEBRIS_SIZE: Final = 1.05
+DEBRIS_MEMBRANE_OD: Final = 0.12
+"""Debris of necrosis lies in cytoplasm stained so much, with a little brown over it; it has about
+the haematoxylin of the slide's typical nucleus, is no larger, and has no membrane to speak of."""
 
 # How far from a cut a score goes from 0.5 to 0.73.
 _SHARE_WIDTH: Final = 0.03
@@ -44,6 +56,7 @@ _BODY_WIDTH: Final = 0.02
 _DENSITY_WIDTH: Final = 0.02
 _SHADE_WIDTH: Final = 0.015
 _CLEAR_WIDTH: Final = 0.003
+_TYPICAL_WIDTH: Final = 0.01
 
 
 class MembraneClassifier:
@@ -125,6 +138,7 @@ class MembraneClassifier:
         brown = _times_above(table["nucleus_dab"], c.brown_nucleus)
         brown = brown * _above(table["nucleus_dab"] - od, 0.0, 0.03)
         artefact = 1 - (1 - small) * (1 - large) * (1 - pale) * (1 - brown)
+        artefact = 1 - (1 - artefact) * (1 - self._debris(table))
         apart = np.sqrt(table["cell_spacing_um"] / np.float32(USUAL_SPACING_UM))
         long = _above(table["nucleus_elongation"] * apart, c.stroma_elongation, _SHAPE_WIDTH)
         bare = _above(-table["cell_body"], -c.least_body, _BODY_WIDTH)
@@ -136,6 +150,20 @@ class MembraneClassifier:
         immune = (1 - long) * (1 - (1 - dark) * (1 - little))
         stroma = 1 - (1 - long) * (1 - bare)
         return artefact, (1 - stained) * immune, (1 - stained) * stroma
+
+    def _debris(self, table: CellTable) -> Floats:
+        """Score for a piece of a dead nucleus: no larger or darker than others, but uneven."""
+        blue, density = table["nucleus_haematoxylin"], table["nucleus_density"]
+        slope = table["nucleus_gradient"] / np.maximum(blue, np.float32(0.03))
+        out = _times_above(slope, self.cuts.debris_slope)
+        typical = blue / np.maximum(density, np.float32(0.01))
+        out = out * _above(typical, DEBRIS_LEAST_OD, _TYPICAL_WIDTH)
+        out = out * _times_within(table["cell_body"], DEBRIS_BODY)
+        out = out * _times_within(table["nucleus_dab"], DEBRIS_DAB)
+        out = out * _times_within(density, DEBRIS_DENSITY)
+        out = out * (1 - _times_above(table["nucleus_relative_area"], DEBRIS_SIZE))
+        out = out * (1 - _times_above(table["membrane_od"], DEBRIS_MEMBRANE_OD))
+        return np.asarray(out, np.float32)
 
     def _scores(self, table: CellTable) -> Floats:
         """Scores 0, 1+, 2+ and 3+ of a cell if it is a tumour cell, shape (n, 4)."""
@@ -160,6 +188,12 @@ def _times_above(value: Floats, cut: float) -> Floats:
     """As :func:`_above`, but by ratio: 8 % above the cut makes 0.73."""
     ratio = np.log(np.maximum(value, np.float32(1e-4)) / np.float32(cut))
     return _logistic(ratio / np.float32(_RELATIVE_WIDTH))
+
+
+def _times_within(value: Floats, cuts: tuple[float, float]) -> Floats:
+    """Above the first cut and below the second, by ratio."""
+    low, high = cuts
+    return np.asarray(_times_above(value, low) * (1 - _times_above(value, high)), np.float32)
 
 
 def _logistic(x: NDArray[np.floating[Any]]) -> Floats:

@@ -37,6 +37,10 @@ class MembraneCuts:
     brown_nucleus : float
         DAB inside the nucleus, density, above which it is a clump of precipitate unless the
         membrane is browner still.
+    debris_slope : float
+        Slope of haematoxylin in the nucleus, as a share of its haematoxylin per µm, above which a
+        small unstained object may be debris of necrosis; what else that takes is in
+        ``membrane_classifier.py``.
     immune_density, immune_darkness, immune_size : float
         Unstained round nuclei with more haematoxylin than this many times that of the slide's
         typical nucleus, standing out from their cytoplasm by more than this share of it, and no
@@ -69,6 +73,7 @@ class MembraneCuts:
     most_area_um2: float = 400.0
     least_contrast: float = 0.0
     brown_nucleus: float = 0.45
+    debris_slope: float = 0.5
     immune_density: float = 1.06
     immune_darkness: float = 0.97
     immune_size: float = 1.5
@@ -82,6 +87,7 @@ class MembraneCuts:
         shares = 0 <= self.some <= self.enough <= 1
         areas = 0 <= self.least_area_um2 < self.most_area_um2
         kinds = self.stroma_elongation > 1 and self.immune_darkness > 0 and self.immune_size > 0
+        kinds = kinds and self.debris_slope > 0
         if not (rising and shares and areas and kinds):
             msg = f"cuts do not rise: {self}"
             raise ValueError(msg)

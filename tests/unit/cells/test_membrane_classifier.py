@@ -18,6 +18,8 @@ _TUMOUR = {
     "nucleus_elongation": 1.3,
     "nucleus_contrast": 0.2,
     "nucleus_dab": 0.02,
+    "nucleus_haematoxylin": 0.2,
+    "nucleus_gradient": 0.06,
     "nucleus_darkness": 0.6,
     "nucleus_density": 1.0,
     "nucleus_relative_area": 1.1,
@@ -88,6 +90,29 @@ def test_kinds_by_the_nucleus() -> None:
     ]  # fmt: skip
 
 
+def test_debris_is_small_uneven_and_as_dense_as_other_nuclei() -> None:
+    debris = {
+        "nucleus_gradient": 0.14,
+        "nucleus_relative_area": 0.6,
+        "nucleus_dab": 0.05,
+        "area_um2": 28.0,
+        **_membrane(0.08, 0.15),
+    }
+    assert _names(
+        debris,
+        debris | {"nucleus_gradient": 0.07},
+        debris | {"nucleus_relative_area": 1.5},
+        debris | {"nucleus_dab": 0.0},
+        debris | {"cell_body": 1.2},
+        debris | _membrane(0.2, 0.2),
+        debris | _membrane(0.9, 0.9),
+    ) == ["artefact", *["tumour 1+"] * 5, "tumour 3+"]
+    # Where all nuclei are pale, a slope is noise.
+    assert _names(debris | {"nucleus_haematoxylin": 0.06, "nucleus_gradient": 0.06}) == [
+        "tumour 1+"
+    ]
+
+
 def test_a_stained_membrane_makes_a_tumour_cell_of_any_shape() -> None:
     stained = _membrane(0.9, 0.9)
     assert _names({"nucleus_elongation": 3.2, **stained}, {"area_um2": 18.0, **stained}) == [
@@ -142,7 +167,14 @@ def test_cuts_survive_json() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"strong_od": 0.1}, {"some": 0.9}, {"enough": 1.2}, {"most_area_um2": 5.0}, {"faint_od": 0}],
+    [
+        {"strong_od": 0.1},
+        {"some": 0.9},
+        {"enough": 1.2},
+        {"most_area_um2": 5.0},
+        {"faint_od": 0},
+        {"debris_slope": 0},
+    ],
 )
 def test_cuts_that_do_not_rise_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="rise"):
