@@ -94,11 +94,21 @@ def test_turning_moves_pixels_and_changes_none():
 def test_full_augmentation_changes_colour_a_little_and_keeps_form():
     tile = np.clip(TILES[:1].astype(int) // 3 + 120, 0, 255).astype(np.uint8)
     plain = augment_rgb(tile, NOTHING, 1, 0)[0]
-    colour = [augment_rgb(tile, replace(HE_FULL, turn=False), 1, k)[0] for k in range(8)]
+    how = replace(HE_FULL, turn=False, mix=0.0, grey=0.0)
+    colour = [augment_rgb(tile, how, 1, k)[0] for k in range(8)]
     means = np.array([c.mean((0, 1)) - plain.mean((0, 1)) for c in colour])
     assert 0.01 < np.abs(means).mean() < 0.12
     for c in colour:
         assert np.corrcoef(c.ravel(), plain.ravel())[0, 1] > 0.7
+
+
+def test_some_pictures_lose_their_colour_and_no_other():
+    how = replace(NOTHING, grey=0.25)
+    many = np.repeat(TILES[:1], 80, 0)
+    out = augment_rgb(many, how, 1, 0)
+    lost = np.ptp(out, -1).max((1, 2)) < 1e-5
+    assert 8 < lost.sum() < 35
+    assert np.allclose(out[~lost], np.maximum(TILES[0], 1) / 255, atol=0.01)
 
 
 def test_stains_get_a_little_stronger_or_weaker():
