@@ -221,6 +221,4 @@ ANNOTATE_TEXTS: Final[dict[str, str]] = {
     "set_test_n": "test",
     "set_empty": "There are no labels yet: draw regions first.",
     "set_found_cells": "Looks for the cells in the regions; takes about as long as Score does.",
-    "labels_joined": "{n} corrected cells go into the label set: press “Make label set”.",
-    "labels_joined_one": "{n} corrected cell goes into the label set: press “Make label set”.",
 }  # fmt: skip
