@@ -309,3 +309,14 @@ def test_a_point_more_on_the_plot_does_not_hold_up_the_window(train_desk):
     assert plot.tip_at(plot._boxes()["loss"].right(), 20).startswith("epoch 1,000: loss 0.002") or (
         plot.tip_at(plot._boxes()["loss"].right(), 20).startswith("epoch 1000: loss 0.002")
     )
+
+
+def test_the_time_of_the_next_training_is_told_from_the_last(train_desk):
+    train_desk.train()
+    train_desk.dock.form.seed.setValue(2)
+    # 100 labels in 1.5 s; as many as this set has to learn from.
+    n = int((train_desk.controller.labels.column("split") == "train").sum())
+    assert train_desk.dock.strip._idle_text == f"{n} cells to learn from · about 10 s here (CPU)"
+    assert train_desk.dock.form.form().recipe == "cells-convnet"
+    train_desk.dock.form.epochs.setValue(3)
+    assert train_desk.dock.strip._idle_text == f"{n} cells to learn from"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from napari_her2._qt import numbers
 from napari_her2._qt.rates import known_rate, remember_rate
@@ -11,8 +11,6 @@ from napari_her2._qt.texts import ui
 from napari_her2._qt.train.request_form import TrainForm
 
 __all__ = ["estimate_text", "note_rate"]
-
-_EPOCHS: Final = {"quick": 30, "paper": 70}
 
 
 def _kind(form: TrainForm) -> str:
@@ -23,9 +21,9 @@ def note_rate(form: TrainForm, document: Mapping[str, Any]) -> None:
     """Remember how many labels a second were learned from."""
     n = ((document.get("splits") or {}).get("train") or {}).get("n") or 0
     seconds = float(document.get("seconds") or 0.0)
-    work = float(n) * max(int(document.get("epochs") or 0), 1)
-    if seconds > 1 and work:
-        remember_rate(work / seconds, _kind(form))
+    # Of whole trainings: how many epochs one takes is the recipe's business.
+    if seconds > 1 and n and form.epochs is None:
+        remember_rate(float(n) / seconds, _kind(form))
 
 
 def estimate_text(form: TrainForm, labels: Any) -> str:
@@ -33,9 +31,7 @@ def estimate_text(form: TrainForm, labels: Any) -> str:
     counts = labels.info.get("counts") or {}
     n = sum(int(c.get("train", 0)) for c in counts.values()) or len(labels)
     text = ui("train_learn_from", n=numbers.count(n), kind=ui(f"train_{labels.kind}"))
-    rate = known_rate(_kind(form))
+    rate = known_rate(_kind(form)) if form.epochs is None else None
     if rate:
-        network = form.recipe in ("cells-convnet", "stage1")
-        epochs = (form.epochs or _EPOCHS[form.mode]) if network else 1
-        text = f"{text} · {numbers.estimate(n * epochs / rate, ui('device_cpu'))}"
+        text = f"{text} · {numbers.estimate(n / rate, ui('device_cpu'))}"
     return text
