@@ -5,23 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from made_windows import Desk, trio, wait_for
+from made_windows import open_slide_in, run_to_end, trio, wait_for, window
 
 from napari_her2._qt.annotate.tools import At
 from napari_her2._qt.annotate.widget import AnnotateWidget
+from napari_her2._qt.predict.widget import PredictWidget
 
 
-class LabelDesk(Desk):
-    """A window with one slide and the Annotate dock."""
+class LabelDesk:
+    """A window with one slide and the Annotate dock alone."""
 
     def __init__(self, qtbot: Any, path: Any) -> None:
-        super().__init__(qtbot, trio())
+        self.qtbot = qtbot
+        self.viewer, self.session = window(trio())
         self.open(path)
         self.dock = AnnotateWidget(self.viewer)
         qtbot.addWidget(self.dock)
         self.dock.resize(360, 900)
         self.dock.show()
         wait_for(lambda: self.controller.labels is not None)
+
+    def open(self, path: Any) -> None:
+        open_slide_in(self.session, path)
+
+    def close(self) -> None:
+        self.session.close()
+
+    def predict(self) -> None:
+        """Have a map on the slide."""
+        dock = PredictWidget(self.viewer)
+        self.qtbot.addWidget(dock)
+        run_to_end(self.session, dock)
 
     @property
     def controller(self) -> Any:

@@ -112,7 +112,7 @@ def test_a_map_is_accepted_as_regions(labels_desk):
     desk = labels_desk
     button = desk.dock.toolbox.actions.buttons["accept_map"]
     assert not button.isEnabled()
-    desk.run()
+    desk.predict()
     desk.controller.edited.emit(None)
     desk.qtbot.waitUntil(lambda: bool(button.isEnabled()))
     t = desk.controller.look.map_threshold()
