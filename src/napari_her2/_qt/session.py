@@ -147,8 +147,8 @@ class Session(QObject):
         entry = self._active
         if entry is None:
             return None
-        back = "score" if self.front == "predict" else "predict"
-        return entry.extra.get(self.front) or entry.extra.get(back)
+        order = (self.front, "predict", "score")
+        return next((entry.extra[k] for k in order if entry.extra.get(k) is not None), None)
 
     # slides -------------------------------------------------------------------------------
 

@@ -115,7 +115,9 @@ class WindowKeeper(QObject):
     def come_to_front(self, dock: QWidget) -> None:
         """Keys go to this dock from now on, and those of the picture to its result."""
         self._front = weakref.ref(dock)
-        result = {"her2-predict": "predict", "her2-score": "score"}.get(dock.objectName())
+        result = {
+            "her2-predict": "predict", "her2-score": "score", "her2-annotate": "annotate",
+        }.get(dock.objectName())  # fmt: skip
         if result is not None:
             self._session.front = result
         told = getattr(dock, "came_to_front", None)

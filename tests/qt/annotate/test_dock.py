@@ -297,3 +297,46 @@ def test_annotations_are_not_changed_by_being_shown():
         [a], load_schema("her2-cells"), "s1", None, Region(0, 0, 100, 100), 100
     )
     assert (picture == 5).sum() == pytest.approx(ring.area, rel=0.05)
+
+
+def test_a_digit_labels_the_place_looked_at_and_goes_on(labels_desk):
+    from napari_her2.pipelines.label_queue import QueuedPlace
+
+    desk = labels_desk
+    places = [
+        QueuedPlace(100 * i, 50, w, w, "stroma", 0.4, 0.9, f"why {i}")
+        for i, w in ((1, 0), (2, 64), (3, 0))
+    ]
+    desk.controller.next.take(desk.labels, places)
+    desk.dock.came_to_front()
+    desk.session.front = "annotate"
+    row = desk.dock.next.look_at
+    assert not row.isHidden()
+    desk.session.keeper.actions.next_place()
+    assert row.at == 0
+    assert desk.labels.sketch.anything
+    desk.key("3")
+    desk.key("4")
+    first, second = desk.store
+    assert first.class_name == "tumour 3+"
+    assert (first.geometry.x, first.geometry.y) == (100, 50)
+    assert second.class_name == "stroma"
+    assert second.geometry.bounds == (168, 18, 232, 82)
+    assert len(desk.controller.next.places) == 1
+    desk.key("Ctrl+Z")
+    assert len(desk.store) == 1
+    desk.controller.next.take(desk.labels, [])
+    desk.key("5")
+    assert len(desk.store) == 1
+    assert desk.easel.class_name == "immune"
+
+
+def test_without_a_run_there_is_nothing_to_propose(labels_desk):
+    labels_desk.dock.next.ask.click()
+    assert labels_desk.controller.next.places == []
+    labels_desk.predict()
+    labels_desk.dock.next.ask.click()
+    wait_for(lambda: len(labels_desk.controller.next.places) > 0)
+    place = labels_desk.controller.next.places[0]
+    assert place.width_px > 0
+    assert place.why

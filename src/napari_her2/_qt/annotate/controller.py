@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_her2._qt.annotate.easel import Easel, stamp
+from napari_her2._qt.annotate.easel import DRAWING_TOOLS, Easel, stamp
 from napari_her2._qt.annotate.foreign import edit_of
 from napari_her2._qt.annotate.label_keys import guard_label_keys
+from napari_her2._qt.annotate.label_next import NextPlaces
 from napari_her2._qt.annotate.label_sources import LabelSources
 from napari_her2._qt.annotate.looking import SlideLook
 from napari_her2._qt.annotate.pointer import Pointer
@@ -76,6 +77,7 @@ class AnnotateController(QObject):
         self._pointer: Pointer | None = None
         self.schemas = self.services.schemas()
         self.schema: ClassSchema = self.schemas[0]
+        self.next = NextPlaces(self)
         self._zooming = QTimer(self)
         self._zooming.setSingleShot(True)
         self._zooming.timeout.connect(self._on_zoomed)
@@ -149,6 +151,7 @@ class AnnotateController(QObject):
         for ours, theirs in self._signals(self._labels):
             theirs.disconnect(ours)
         self._labels = labels
+        self.next.take(None, [])
         self.easel.bind(labels)
         for ours, theirs in self._signals(labels):
             theirs.connect(ours)
@@ -275,7 +278,8 @@ class AnnotateController(QObject):
         """Do the action of a key by its name."""
         if action.startswith("class_"):
             known = self.schema.by_key(action.removeprefix("class_"))
-            if known is not None:
+            drawing = self.easel.tool_name in DRAWING_TOOLS
+            if known is not None and (drawing or not self.next.label(known.name)):
                 self.easel.choose_class(known.name)
         elif action.startswith("tool_"):
             self.take_tool(action.removeprefix("tool_"))

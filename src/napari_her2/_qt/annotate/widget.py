@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QWidget
 from napari_her2._qt import camera, numbers
 from napari_her2._qt.annotate.class_table import ClassTable, rows_of
 from napari_her2._qt.annotate.foot_row import FootRow
+from napari_her2._qt.annotate.label_next import LabelNextRow
 from napari_her2._qt.annotate.region_list import RegionList
 from napari_her2._qt.annotate.selected_line import SelectedLine
 from napari_her2._qt.annotate.status_parts import AskBar, SavedDot
@@ -107,6 +108,7 @@ class AnnotateWidget(DockBody):
         for button in (self.undo, self.redo, self.subtract):
             edits.addWidget(button)
         edits.addStretch()
+        self.next = LabelNextRow(self.controller.next)
         self.fold = fold_button("")
         self.regions = RegionList()
         self.regions.hide()
@@ -119,6 +121,7 @@ class AnnotateWidget(DockBody):
         ):
             self.body.addWidget(part)
         self.body.addLayout(edits)
+        self.body.addWidget(self.next)
         self.body.addWidget(self.fold)
         self.body.addWidget(self.regions)
         self.body.addStretch()
