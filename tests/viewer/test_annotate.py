@@ -63,8 +63,6 @@ class Hand:
 @pytest.fixture
 def desk(make_napari_viewer, tmp_path):
     made = RealDesk(make_napari_viewer(show=True), trio())
-    # A smaller canvas is drawn quicker without a graphics card.
-    made.viewer.window.resize(1100, 700)
     made.open(write_ihc(tmp_path / "ihc.tif"))
     made.dock = open_dock(made.session, "her2-annotate")
     made.controller = made.session.annotate
