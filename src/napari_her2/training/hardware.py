@@ -56,9 +56,11 @@ class Hardware:
         strict = torch.are_deterministic_algorithms_enabled()
         warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
         cudnn = torch.backends.cudnn.benchmark
-        filled = torch.utils.deterministic.fill_uninitialized_memory
+        # A module whose one switch torch's stubs do not know.
+        memory: Any = torch.utils.deterministic
+        filled = memory.fill_uninitialized_memory
         # Nothing reads memory it did not write; filling it all first costs time.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        memory.fill_uninitialized_memory = False
         # Without it cuBLAS may add up in another order from run to run.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.set_num_threads(self.threads)
@@ -70,7 +72,7 @@ class Hardware:
         finally:
             torch.set_num_threads(threads)
             torch.use_deterministic_algorithms(strict, warn_only=warn_only)
-            torch.utils.deterministic.fill_uninitialized_memory = filled
+            memory.fill_uninitialized_memory = filled
             torch.backends.cudnn.benchmark = cudnn
 
 

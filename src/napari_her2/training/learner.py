@@ -17,6 +17,8 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from napari_her2.training.learned import Ending
+
 __all__ = ["Batch", "Learner", "Steps", "Task", "seed_of"]
 
 Batch = tuple[Tensor, ...]
@@ -127,7 +129,7 @@ class Learner(LightningModule):
         self.history: list[dict[str, Any]] = []
         self.loss_sum = 0.0
         self.best: dict[str, Any] = {}
-        self.ending = "finished"
+        self.ending: Ending = "finished"
 
     def train_dataloader(self) -> Steps:
         """The batches; of several processes each asks for its own share."""

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -26,6 +26,7 @@ from napari_her2.errors import CannotTrainError
 from napari_her2.settings import LOGGER
 from napari_her2.training.checkpoint_io import SafeCheckpointIO, read_checkpoint
 from napari_her2.training.hardware import Hardware
+from napari_her2.training.learned import Ending
 from napari_her2.training.learner import Batch, Learner, Task
 from napari_her2.training.watch import EpochDone, Silent, Watcher
 
@@ -33,8 +34,6 @@ __all__ = ["BEST", "LAST", "Course", "Limits", "fit", "kept_epoch"]
 
 LAST: Final = "last.safetensors"
 BEST: Final = "best.safetensors"
-
-Ending = Literal["finished", "early", "time", "paused", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)

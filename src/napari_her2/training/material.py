@@ -163,7 +163,8 @@ def material_of(labels: LabelSet, request: TrainRequest) -> Material:
         raise CannotTrainError(
             "wrong_kind", name=labels.name, found=labels.kind, recipe=request.recipe, needed=needed
         )
-    split, by, notes = labels.column("split").astype(str), labels.split_by, ()
+    split, by = labels.column("split").astype(str), labels.split_by
+    notes: tuple[str, ...] = ()
     if request.test_by is not None and request.test_by != by:
         anew = labels.split(request.test_by, request.seed)
         split, by = anew.side, anew.by

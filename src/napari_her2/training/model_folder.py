@@ -144,7 +144,7 @@ def write_figures(model: InstalledModel, material: Material, tested: Tested) -> 
     write_predictions(
         out / PREDICTIONS,
         Predictions(
-            classes=names, truth=tested.truth, probs=tested.probs,
+            classes=names, truth=tested.truth, probs=tested.probs.astype(np.float64),
             slide=material.slide[rows], split=material.split[rows],
             x_px=material.x_px[rows], y_px=material.y_px[rows], row=rows.astype(np.int64),
         ),

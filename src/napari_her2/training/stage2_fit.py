@@ -43,10 +43,12 @@ class Columns:
     negative: int
 
 
+_PENALTIES: Final[tuple[Literal["l1", "l2"], ...]] = ("l1", "l2")
+
 GRID: Final[tuple[Choice, ...]] = tuple(
     Choice(t, b, penalty, c)
     for t, b, penalty, c in itertools.product(
-        (0.5, 0.7, 0.9), (5, 7), ("l1", "l2"), (0.01, 0.03, 0.1, 0.3, 1.0, 10.0)
+        (0.5, 0.7, 0.9), (5, 7), _PENALTIES, (0.01, 0.03, 0.1, 0.3, 1.0, 10.0)
     )
 )
 """What is tried; the paper prints what it chose (t 0.7, b 5 or 7, L1, C 0.024 to 0.077)."""
@@ -193,6 +195,6 @@ def _held_out(
             warnings.simplefilter("ignore", FutureWarning)
             # Good enough to rank settings; the final fit runs to its end.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(np.stack([features[i] for i in kept]), positive[kept])  # type: ignore[arg-type]
-            out[asked] = model.predict_proba(np.stack([features[i] for i in asked]))[:, 1]  # type: ignore[arg-type]
+            model.fit(np.stack([features[i] for i in kept]), positive[kept])
+            out[asked] = model.predict_proba(np.stack([features[i] for i in asked]))[:, 1]
     return out

@@ -191,7 +191,10 @@ class TileTask:
         """AdamW; biases and batch norms do not decay."""
         decayed = [p for p in self.network.parameters() if p.ndim >= 2]
         plain = [p for p in self.network.parameters() if p.ndim < 2]
-        groups = [{"params": decayed, "weight_decay": self.recipe.weight_decay}, {"params": plain}]
+        groups: list[dict[str, Any]] = [
+            {"params": decayed, "weight_decay": self.recipe.weight_decay},
+            {"params": plain},
+        ]
         return torch.optim.AdamW(groups, self.recipe.rate, weight_decay=0.0)
 
     def rate(self, step: int) -> float:

@@ -196,7 +196,7 @@ def _to_json(request: TrainRequest) -> dict[str, Any]:
 
 def _from_json(document: dict[str, Any]) -> TrainRequest:
     names = {f.name for f in fields(TrainRequest)}
-    known = {k: v for k, v in document.items() if k in names}
-    return TrainRequest(
-        **{k: Path(v) if k in _PATHS and v is not None else v for k, v in known.items()}
-    )
+    known: dict[str, Any] = {k: v for k, v in document.items() if k in names}
+    for name in _PATHS & known.keys():
+        known[name] = None if known[name] is None else Path(known[name])
+    return TrainRequest(**known)
