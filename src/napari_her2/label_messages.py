@@ -56,7 +56,6 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
     ),
     "annotations_there": ("The folder {path} holds annotations already: choose another one."),
     "annotations_closed": "{name} were closed here: open the slide again to change them.",
-    "discard_recovered": "Discard recovered edits",
     "history_gone": (
         "What was done before can't be undone any more: the journal that holds it can't be read."
     ),
@@ -253,6 +252,9 @@ LABEL_MESSAGES: Final[dict[str, str]] = {
     "start_offline": (
         "{name} would be fetched from the network, and downloading is off: allow it with "
         "--download and give its SHA-256, or download the file yourself and name that."
+    ),
+    "start_width": (
+        "{model} has width {own}, not {asked}: leave the width out, or start from something else."
     ),
     "start_no_hash": "{name} is an address without a SHA-256: give --start-sha256 too.",
     "few_folds": ("{n} slides with a status are too few for 10 folds: {folds} folds were taken."),

@@ -128,8 +128,9 @@ def cells_command(recipe: str, **given: Any) -> int:
               help="What the model is for; by default as the classes say.")  # fmt: skip
 @click.option("--mode", type=click.Choice(["quick", "paper"]), default="quick", show_default=True,
               help="paper = whole tiles as they come, Adam at a fixed rate.")  # fmt: skip
-@click.option("--width", type=click.FloatRange(0.05, 2.0), default=0.25, show_default=True,
-              help="Width of Inception-V3; 1 as published.")  # fmt: skip
+@click.option("--width", type=click.FloatRange(0.05, 2.0),
+              help="Width of Inception-V3, 1 as published; by default 0.25, or that of the "
+              "weights it starts from.")  # fmt: skip
 @click.option("--stain-normalise", is_flag=True,
               help="Bring the colours of every slide to those of one reference.")  # fmt: skip
 @_network

@@ -55,8 +55,9 @@ class TrainRequest:
         Bring the colours of every slide to those of one reference first (tiles).
     membrane : bool
         ``cells-convnet``: give the network the measured membrane beside the crop.
-    width : float
-        ``stage1``: width of Inception-V3; 1 as published.
+    width : float, optional
+        ``stage1``: width of Inception-V3; 1 as published. None = that of the weights it starts
+        from (1 for a file), a quarter for new ones.
     biomarker : str, optional
         ``stage1`` and ``stage2``: what the model is for.
     scores : Path, optional
@@ -90,7 +91,7 @@ class TrainRequest:
     balance: bool | None = None
     stain_normalise: bool = False
     membrane: bool = False
-    width: float = 0.25
+    width: float | None = None
     biomarker: str | None = None
     scores: Path | None = None
     model: str | None = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_her2.errors import CannotTrainError
 from napari_her2.models.card import ModelCard
 from napari_her2.models.installed import InstalledModel
 from napari_her2.models.registry import Registry
@@ -30,10 +31,13 @@ from napari_her2.types import Probs
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["IMAGENET_LEVELS", "learn_stage1", "tile_task"]
+__all__ = ["IMAGENET_LEVELS", "NEW_WIDTH", "learn_stage1", "tile_task", "width_of"]
 
 IMAGENET_LEVELS = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 """What the public Inception-V3 weights are used to: colours from -1 to 1."""
+
+NEW_WIDTH = 0.25
+"""Of a network with new weights."""
 
 _AT_ONCE = 32
 
@@ -48,9 +52,31 @@ def tile_task(request: TrainRequest, material: Material) -> TileTask:
     # Gamble 2021 draws patches at random over the training set, without enrichment.
     balance = not paper if request.balance is None else request.balance
     return TileTask(
-        material, recipe, request.seed, kinds[request.augment], width=request.width,
+        material, recipe, request.seed, kinds[request.augment], width=width_of(request),
         balance=balance, start=_start(request, len(material.classes)), levels=_levels(request),
     )  # fmt: skip
+
+
+def width_of(request: TrainRequest) -> float:
+    """Width of the network: as asked, or as the weights it starts from have it.
+
+    Raises
+    ------
+    CannotTrainError
+        If another width was asked for than that of the model it starts from.
+    """
+    if not request.start_from:
+        return request.width or NEW_WIDTH
+    cards = {m.card.id: m.card for m in Registry().list()}
+    card = cards.get(request.start_from)
+    if card is None or card.architecture != "inception_v3":
+        return request.width or 1.0
+    own = float(card.tile_model.get("width", 1.0))
+    if request.width is not None and abs(request.width - own) > 1e-9:
+        raise CannotTrainError(
+            "start_width", model=card.id, own=f"{own:g}", asked=f"{request.width:g}"
+        )
+    return own
 
 
 def learn_stage1(
@@ -96,7 +122,7 @@ def _start(request: TrainRequest, classes: int) -> dict[str, Tensor] | None:
     from napari_her2.models.networks.inception import InceptionV3
 
     with torch.device("meta"):
-        blank = InceptionV3(classes, request.width)
+        blank = InceptionV3(classes, width_of(request))
     shapes = {name: tuple(t.shape) for name, t in blank.state_dict().items()}
     return start_of(request, shapes, head=("fc.",))
 

@@ -118,12 +118,20 @@ class Workplace:
                 write_json(work / _RUN, run)
             assert run is not None
             place = cls(out, run, resumed, claim)
-            yield place
+            try:
+                yield place
+            except BaseException:
+                # What failed before its first checkpoint never began: it leaves nothing.
+                keep = any(work.glob("*.safetensors"))
+                raise
             keep = place.folder.exists()
         finally:
             claim.release()
             if not keep:
                 shutil.rmtree(work, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    # Only if nothing else is in it.
+                    out.rmdir()
 
     def note(self, **changes: Any) -> None:
         """Write how far the run is."""

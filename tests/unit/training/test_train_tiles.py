@@ -10,7 +10,7 @@ import pytest
 import torch
 from made_label_sets import write_tiles
 
-from napari_her2.errors import BadModelError
+from napari_her2.errors import BadModelError, CannotTrainError
 from napari_her2.models.card import read_card
 from napari_her2.models.registry import Registry
 from napari_her2.models.stain_step import StainStep, stain_step
@@ -61,7 +61,12 @@ def test_tiles_become_a_model_that_predict_takes(asked, labels):
     assert np.allclose(loaded.tile_model.predict(tiles), bare.predict(step(tiles)), atol=1e-6)
     # Another model of the same laboratory may start from it.
     again = replace(asked, out=asked.out.with_name("n"), name="Next", start_from="lab-er",
-                    epochs=1)  # fmt: skip
+                    epochs=1, width=0.2)  # fmt: skip
+    with pytest.raises(CannotTrainError, match=r"has width 0\.1, not 0\.2"):
+        run_training(again)
+    # What never began leaves nothing, so the folder is free for the next try.
+    assert not again.out.exists()
+    again = replace(again, width=None)
     assert run_training(again)["status"] == "completed"
     record = json.loads((again.out / "training.json").read_text())
     assert record["details"]["start_from"] == "lab-er"
