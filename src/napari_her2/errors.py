@@ -164,7 +164,15 @@ class CannotWriteError(Her2Error, OSError):
 
 
 class RunBusyError(Her2Error, OSError):
-    """Another process is writing the same run."""
+    """Another process is writing the same run.
+
+    Attributes
+    ----------
+    since : str
+        Since when, as the holder wrote it; empty where it is not known.
+    """
+
+    since: str = ""
 
 
 class RunDamagedError(Her2Error, OSError):

@@ -71,12 +71,12 @@ def way_back(now: Iterable[Annotation], before: Iterable[Annotation]) -> Edit:
     here = {a.id: a for a in now}
     gone = tuple(a for i, a in here.items() if then.get(i) != a)
     back = tuple(a for i, a in then.items() if here.get(i) != a)
-    return Edit(tr("discard_recovered"), gone, back)
+    return Edit("discard recovered edits", gone, back)
 
 
 def open_elsewhere(name: str, e: RunBusyError) -> AnnotationsBusyError:
     """The sentence on somebody else who has the same annotations open."""
-    since = str(e.slots.get("since") or "")
+    since = e.since
     return AnnotationsBusyError("locked_by", name=name, time=clock_text(since) if since else "?")
 
 

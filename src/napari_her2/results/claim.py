@@ -64,10 +64,11 @@ class Claim:
                     continue
                 raw, owner = holder
                 if _alive(path, owner):
-                    since = str(owner.get("since", ""))
-                    raise RunBusyError("run_busy", owner=_name(owner), since=since)
+                    busy = RunBusyError("run_busy", owner=_name(owner))
+                    busy.since = str(owner.get("since", ""))
+                    raise busy
                 self._take_away(raw)
-        raise RunBusyError("run_busy", owner="another program", since="")
+        raise RunBusyError("run_busy", owner="another program")
 
     def heartbeat(self) -> None:
         """Tell other computers that this writer lives. Cheap: does nothing most of the time."""
