@@ -76,19 +76,19 @@ TRAIN_TEXTS: Final[dict[str, str]] = {
         "DAB round each cell, 466,283 numbers"
     ),
     "recipe_cells-convnet_learns": "from pictures of cells, up to 70 epochs, best tuning F1 kept",
-    "recipe_cells-convnet_paper": "overall accuracy 0.78 in 10 folds by tile (12,200 cells)",
+    "recipe_cells-convnet_paper": "0.78 of the cells right in 10 folds by tile (12,200 cells)",
     "recipe_cells-convnet_ours": (
         "rate, momentum and turned pictures, which the paper does not state"
     ),
     "recipe_cells-convnet_needs": "some hundred cells of each class, from several slides",
     "recipe_cells-svm_what": "A linear SVM on 18 measured features of each cell",
     "recipe_cells-svm_learns": "in seconds; C is tuned by three inner folds",
-    "recipe_cells-svm_paper": "overall accuracy 0.68 in 10 folds by tile",
+    "recipe_cells-svm_paper": "0.68 of the cells right in 10 folds by tile",
     "recipe_cells-svm_ours": "the list of the 18 features, which the paper does not give",
     "recipe_cells-svm_needs": "some dozen cells of each class",
     "recipe_cells-rf_what": "A random forest of 500 trees on 18 measured features of each cell",
     "recipe_cells-rf_learns": "in seconds to minutes; mtry is tuned by three inner folds",
-    "recipe_cells-rf_paper": "overall accuracy 0.70 in 10 folds by tile",
+    "recipe_cells-rf_paper": "0.70 of the cells right in 10 folds by tile",
     "recipe_cells-rf_ours": "the list of the 18 features, which the paper does not give",
     "recipe_cells-rf_needs": "some dozen cells of each class",
     "recipe_stage1_what": (
@@ -123,7 +123,7 @@ TRAIN_TEXTS: Final[dict[str, str]] = {
     "plot_empty": "The first point comes after one epoch.",
     "figure_macro_f1": "F1",
     "figure_macro_auc": "AUC",
-    "figure_accuracy": "accuracy",
+    "figure_accuracy": "share right",
     # result
     "train_model": "Model {name} · {status}",
     "train_not_validated": "not validated here",
