@@ -183,7 +183,7 @@ def main() -> int:
     parser.add_argument("--runtime", nargs="+", default=["torch"], help="for networks")
     parser.add_argument("--processes", nargs="+", type=int, default=[2])
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--share", type=float, default=0.06, help="of the plain design's tiles")
+    parser.add_argument("--share", type=float, default=0.2, help="of the plain design's tiles")
     parser.add_argument("--no-plain", action="store_true", help="our side only")
     parser.add_argument("--python", default=sys.executable, help="for our side")
     parser.add_argument("--json", type=Path, help="write the figures here")
