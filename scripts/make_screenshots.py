@@ -149,9 +149,9 @@ def save(rgba: Any, path: Path) -> None:
     from PIL import Image
 
     picture = Image.fromarray(rgba[..., :3])
-    picture.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.FLOYDSTEINBERG).save(
-        path, optimize=True
-    )
+    picture.quantize(
+        256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.FLOYDSTEINBERG
+    ).save(path, optimize=True)
     print(f"{path.name}: {path.stat().st_size // 1024} kB")
 
 
