@@ -130,21 +130,26 @@ def read_or_refuse(path: Path) -> Imported | None:
     except Her2Error as e:
         sentence = e.sentence
     else:
-        return _fit(found, path)
+        return _fit(found)
     assert sentence.endswith((".", "?"))
     assert "\n" not in sentence
     return None
 
 
-def _fit(found: Imported, path: Path) -> Imported:
-    """The import, if it can be kept and written again."""
+def _fit(found: Imported) -> Imported:
+    """The import, if it can be kept."""
     shapes = np.array([a.geometry for a in found.annotations], dtype=object)
     assert np.isfinite(shapely.get_coordinates(shapes)).all()
     assert shapely.is_valid(shapes).all()
     assert not shapely.is_empty(shapes).any()
     assert len({a.id for a in found.annotations}) == len(found.annotations)
     assert all(s.n > 0 and s.reason for s in found.skipped)
-    write_annotations(path.with_name("again.json"), found.annotations)
-    again = read_annotations(path.with_name("again.json"))
-    assert len(again.annotations) == len(found.annotations)
     return found
+
+
+def ids_written_and_read(found: Imported | None, folder: Path) -> list[str]:
+    """Ids of what was imported, after it was written and read once more."""
+    if found is None:
+        return []
+    write_annotations(folder / "again.json", found.annotations)
+    return [a.id for a in read_annotations(folder / "again.json").annotations]

@@ -7,7 +7,7 @@ import random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mutated_files import mutated, read_or_refuse, whole_files
+from mutated_files import ids_written_and_read, mutated, read_or_refuse, whole_files
 
 FORMATS = (
     "geojson", "old", "csv", "parquet", "coco", "imagescope", "asap", "cytomine", "sectra", "wkt",
@@ -34,7 +34,9 @@ def test_a_whole_file_is_read(tmp_path, whole, kind):
 @given(seed=st.integers(0, 2**32 - 1))
 def test_a_damaged_file_ends_in_objects_or_in_a_sentence(tmp_path, whole, kind, seed):
     (tmp_path / "file").write_bytes(mutated(whole[kind], random.Random(seed)))
-    read_or_refuse(tmp_path / "file")
+    found = read_or_refuse(tmp_path / "file")
+    kept = [] if found is None else [a.id for a in found.annotations]
+    assert ids_written_and_read(found, tmp_path) == kept
 
 
 @settings(
@@ -46,4 +48,6 @@ def test_a_damaged_file_ends_in_objects_or_in_a_sentence(tmp_path, whole, kind, 
 )
 def test_any_bytes_end_in_objects_or_in_a_sentence(tmp_path, data):
     (tmp_path / "file").write_bytes(data)
-    read_or_refuse(tmp_path / "file")
+    found = read_or_refuse(tmp_path / "file")
+    kept = [] if found is None else [a.id for a in found.annotations]
+    assert ids_written_and_read(found, tmp_path) == kept
