@@ -108,10 +108,7 @@ def augment_stains(crops: NDArray[np.uint8], how: Augmentation, seed: int, step:
     ndarray of float32
         0 to 1, same shape.
     """
-    rngs = _generators(len(crops), seed, step)
-    if how.turn:
-        crops = turned(crops, np.array([r.integers(8) for r in rngs], np.intp))
-    out = crops.astype(np.float32) / np.float32(255)
+    out, rngs = _begun(crops, how, seed, step)
     if how.hed:
         gain = np.array([r.normal(1, how.hed, crops.shape[-1]) for r in rngs], np.float32)
         out *= np.maximum(gain, 0)[:, None, None, :]
@@ -138,18 +135,24 @@ def augment_rgb(tiles: NDArray[np.uint8], how: Augmentation, seed: int, step: in
     ndarray of float32
         0 to 1, same shape.
     """
-    rngs = _generators(len(tiles), seed, step)
-    if how.turn:
-        tiles = turned(tiles, np.array([r.integers(8) for r in rngs], np.intp))
-    out = tiles.astype(np.float32) / np.float32(255)
+    out, rngs = _begun(tiles, how, seed, step)
     if how.changes_colour:
         for picture, rng in zip(out, rngs, strict=True):
             _recolour(picture, how, rng)
     return out
 
 
-def _generators(n: int, seed: int, step: int) -> list[np.random.Generator]:
-    return [np.random.Generator(np.random.Philox(seed_of(seed, 3, step, i))) for i in range(n)]
+def _begun(
+    pictures: NDArray[np.uint8], how: Augmentation, seed: int, step: int
+) -> tuple[Floats, list[np.random.Generator]]:
+    """Pictures turned and from 0 to 1, and what each of them draws further numbers from."""
+    rngs = [
+        np.random.Generator(np.random.Philox(seed_of(seed, 3, step, i)))
+        for i in range(len(pictures))
+    ]
+    if how.turn:
+        pictures = turned(pictures, np.array([r.integers(8) for r in rngs], np.intp))
+    return pictures.astype(np.float32) / np.float32(255), rngs
 
 
 def _recolour(picture: Floats, how: Augmentation, rng: np.random.Generator) -> None:
